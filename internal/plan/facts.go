@@ -1,0 +1,58 @@
+package plan
+
+import (
+	"time"
+
+	"github.com/org/pgo-release/internal/version"
+)
+
+// Facts are what the repository is, read and not judged.
+type Facts struct {
+	Repository Repository    // on GitHub; zero where it is not known
+	Module     Module        //
+	Head       string        // commit that is checked out
+	Commit     string        // commit that Tag names, or Head
+	Time       time.Time     // committer time of Commit, UTC; the only clock that content may use
+	Tag        string        // tag to release; empty: none was given and HEAD carries none
+	Refs       []version.Ref // all tags
+	Dirty      string        // how the tracked files differ from Head, for people; empty: clean
+	Mains      []Main        // main packages in the module's root and in cmd/*, sorted by directory
+	Ports      []string      // what `go tool dist list` prints
+	Files      []string      // the commit's files: slash-separated, relative to the repository, sorted
+	Toolchain  string        // version of Go that compiles, such as "go1.26.8"
+}
+
+// Repository is a repository on GitHub.
+type Repository struct {
+	Owner string `json:"owner"`
+	Name  string `json:"name"`
+}
+
+// String is "owner/name", or empty.
+func (r Repository) String() string {
+	if r.Owner == "" {
+		return ""
+	}
+	return r.Owner + "/" + r.Name
+}
+
+// URL is the repository's page on github.com, or empty.
+func (r Repository) URL() string {
+	if r.Owner == "" {
+		return ""
+	}
+	return "https://github.com/" + r.String()
+}
+
+// Module is the Go module that is released.
+type Module struct {
+	Path     string `json:"path"`
+	Dir      string `json:"dir"` // relative to the repository, slash-separated; "." is its root
+	Vendored bool   `json:"vendored,omitempty"`
+}
+
+// Main is a main package.
+type Main struct {
+	Dir  string // relative to the module: "." or "./cmd/app"
+	Name string // of the binary
+}

@@ -1,0 +1,239 @@
+package plan
+
+import (
+	"fmt"
+	"path"
+	"slices"
+	"strings"
+
+	"github.com/org/pgo-release/internal/release"
+	"github.com/org/pgo-release/internal/version"
+)
+
+// How a release is signed.
+const (
+	SignKeyless = "keyless" // with the identity of the workflow, through Sigstore
+	SignNone    = "none"
+)
+
+// New makes the plan of a release. The errors are release.Problems.
+func New(cfg Config, facts Facts) (Plan, error) {
+	p := Plan{
+		Schema: Schema, Project: cfg.Project, Repository: facts.Repository, Module: facts.Module,
+		Commit: facts.Commit, Time: facts.Time.UTC(), Toolchain: facts.Toolchain,
+		Snapshot: cfg.Snapshot, Draft: cfg.Draft, Notes: cfg.Notes,
+		Include: cfg.Include, Prepare: cfg.Prepare,
+	}
+	if p.Project == "" {
+		p.Project = baseName(facts.Module.Path)
+	}
+	if cfg.Repository != "" {
+		owner, name, ok := strings.Cut(cfg.Repository, "/")
+		if !ok || owner == "" || name == "" || strings.Contains(name, "/") {
+			return Plan{}, release.Misuse("", "repository %q: want OWNER/NAME", cfg.Repository)
+		}
+		p.Repository = Repository{Owner: owner, Name: name}
+	}
+	switch cfg.Sign {
+	case "", SignKeyless:
+		p.Sign = SignKeyless
+	case SignNone:
+		p.Sign = SignNone
+	default:
+		return Plan{}, release.Misuse("", "sign %q: want keyless or none", cfg.Sign)
+	}
+	imageTags, err := p.decideVersion(cfg, facts)
+	if err != nil {
+		return Plan{}, err
+	}
+	if p.Units, err = units(p, cfg, facts); err != nil {
+		return Plan{}, err
+	}
+	if p.Files, err = packedFiles(cfg.Archives.Files, facts); err != nil {
+		return Plan{}, err
+	}
+	if p.Image, err = imagePlan(p, cfg.Image, imageTags); err != nil {
+		return Plan{}, err
+	}
+	return p, checkAssets(p)
+}
+
+// decideVersion sets everything that follows from the tag and returns the image tags.
+func (p *Plan) decideVersion(cfg Config, facts Facts) ([]string, error) {
+	existing := version.Of(facts.Refs, facts.Module.Dir)
+	if cfg.Snapshot {
+		v, err := snapshot(existing, facts)
+		if err != nil {
+			return nil, err
+		}
+		p.Version, p.Tag, p.Prerelease = v.String(), v.Tag(), true
+		return []string{v.String()}, nil
+	}
+	if facts.Tag == "" {
+		return nil, release.Reject(
+			"tag the commit (git tag v1.2.3), or say which version it is to be: --tag v1.2.3",
+			"no version: no tag of this module points at commit %s", short(facts.Head))
+	}
+	v, err := version.Parse(facts.Tag, facts.Module.Dir)
+	if err != nil {
+		return nil, reject(err)
+	}
+	if facts.Dirty != "" && facts.Commit == facts.Head {
+		return nil, release.Reject(
+			"commit or stash the changes; `build --snapshot` builds the working tree as it is",
+			"tracked files differ from commit %s:\n%s", short(facts.Head), strings.TrimRight(facts.Dirty, "\n"))
+	}
+	verdict, err := version.Judge(v, existing, facts.Module.Path)
+	if err != nil {
+		return nil, reject(err)
+	}
+	p.Version, p.Tag = v.String(), v.Tag()
+	p.Previous, p.Prerelease, p.Latest = verdict.Previous, verdict.Prerelease, verdict.Latest
+	return verdict.ImageTags, nil
+}
+
+// snapshot is the version of a working tree: after the highest stable version, and
+// named by its commit.
+func snapshot(existing []version.Version, facts Facts) (version.Version, error) {
+	base, err := version.Parse(version.Prefix(facts.Module.Dir)+"v0.0.0", facts.Module.Dir)
+	if err != nil {
+		return version.Version{}, err
+	}
+	if highest, ok := version.Highest(existing); ok {
+		base = highest
+	}
+	name := "snapshot.g" + short(facts.Head)
+	if facts.Dirty != "" {
+		name += ".dirty"
+	}
+	return base.Next(name)
+}
+
+func reject(err error) error {
+	return &release.Problem{Class: release.Rejected, Err: err, Tip: release.HintOf(err)}
+}
+
+// imagePlan is nil where there is nothing to put into an image, or nowhere to push it.
+func imagePlan(p Plan, cfg Image, tags []string) (*ImagePlan, error) {
+	repository := cfg.Repository
+	if repository == "" && p.Repository.Owner != "" {
+		repository = "ghcr.io/" + strings.ToLower(p.Repository.String())
+	}
+	if cfg.Skip || repository == "" {
+		return nil, nil
+	}
+	if repository != strings.ToLower(repository) || strings.ContainsAny(repository, "@ ") {
+		return nil, release.Misuse("use "+strings.ToLower(repository),
+			"image repository %q: want REGISTRY/PATH in lower case, without tag", repository)
+	}
+	image := &ImagePlan{Repository: repository, Tags: tags}
+	entry := ""
+	for _, u := range p.Units {
+		if u.Target.OS != "linux" {
+			continue
+		}
+		if !slices.Contains(image.Platforms, u.Target) {
+			image.Platforms = append(image.Platforms, u.Target)
+		}
+		if entry == "" || u.Binary == p.Project {
+			entry = u.Binary
+		}
+	}
+	if entry == "" {
+		return nil, nil
+	}
+	image.Entrypoint = []string{path.Join(BinDir, entry)}
+	labels := map[string]string{
+		"org.opencontainers.image.title":    p.Project,
+		"org.opencontainers.image.version":  p.Version,
+		"org.opencontainers.image.revision": p.Commit,
+		"org.opencontainers.image.created":  fieldsOf(p, release.Target{}).Date,
+	}
+	if url := p.Repository.URL(); url != "" {
+		labels["org.opencontainers.image.source"] = url
+		labels["org.opencontainers.image.url"] = url
+	}
+	own, err := expandMap("image.labels", cfg.Labels, fieldsOf(p, release.Target{}))
+	if err != nil {
+		return nil, err
+	}
+	for name, value := range own {
+		labels[name] = value
+	}
+	image.Labels = labels
+	return image, nil
+}
+
+// BinDir is where an image holds the binaries.
+const BinDir = "/usr/local/bin"
+
+// maxAssets is how many assets GitHub takes for one release
+// (https://docs.github.com/en/repositories/releasing-projects-on-github/about-releases).
+const maxAssets = 1000
+
+func checkAssets(p Plan) error {
+	if n := p.Assets(); n > maxAssets {
+		return release.Reject("name fewer platforms or builds", "the release would have %d assets; GitHub takes %d", n, maxAssets)
+	}
+	return nil
+}
+
+// packedFiles are the commit's files that go into every archive: the matches in the
+// module's directory, and of the standard ones in the repository's root where the
+// module has none.
+func packedFiles(patterns []string, facts Facts) ([]string, error) {
+	match := func(dir string, patterns []string) ([]string, error) {
+		var out []string
+		for _, pattern := range patterns {
+			full := path.Join(dir, pattern)
+			for _, name := range facts.Files {
+				ok, err := path.Match(full, name)
+				if err != nil {
+					return nil, release.Misuse("", "configuration: archives.files: pattern %q: %w", pattern, err)
+				}
+				if ok && !slices.Contains(out, name) {
+					out = append(out, name)
+				}
+			}
+		}
+		return out, nil
+	}
+	var out []string
+	if len(patterns) > 0 {
+		for _, pattern := range patterns {
+			found, err := match(facts.Module.Dir, []string{pattern})
+			if err != nil {
+				return nil, err
+			}
+			if len(found) == 0 {
+				return nil, release.Misuse("patterns are relative to the module and match committed files",
+					"configuration: archives.files: %q matches no file of the commit", pattern)
+			}
+			out = append(out, found...)
+		}
+	} else {
+		for _, pattern := range []string{"LICENSE*", "README*", "CHANGELOG*"} {
+			found, err := match(facts.Module.Dir, []string{pattern})
+			if err == nil && len(found) == 0 {
+				found, err = match(".", []string{pattern})
+			}
+			if err != nil {
+				return nil, err
+			}
+			out = append(out, found...)
+		}
+	}
+	slices.Sort(out)
+	out = slices.Compact(out)
+	seen := map[string]string{}
+	for _, name := range out {
+		if other, ok := seen[path.Base(name)]; ok {
+			return nil, release.Misuse("", "configuration: archives.files: %s and %s would have the same name in the archive", other, name)
+		}
+		seen[path.Base(name)] = name
+	}
+	return out, nil
+}
+
+// short is a commit as people write it.
+func short(commit string) string { return fmt.Sprintf("%.7s", commit) }

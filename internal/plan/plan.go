@@ -1,0 +1,102 @@
+package plan
+
+import (
+	"crypto/sha256"
+	"encoding/json"
+	"time"
+
+	"github.com/org/pgo-release/internal/release"
+)
+
+// Schema names the form of a plan's JSON; it changes when a reader would have to.
+const Schema = "https://github.com/org/pgo-release/schema/plan/v1"
+
+// Plan is everything that a release makes and publishes. It is never changed after
+// New made it.
+type Plan struct {
+	Schema     string     `json:"schema"`
+	Project    string     `json:"project"`
+	Repository Repository `json:"repository,omitzero"`
+	Module     Module     `json:"module"`
+	Version    string     `json:"version"` // without "v"
+	Tag        string     `json:"tag"`
+	Commit     string     `json:"commit"`
+	Time       time.Time  `json:"commitTime"`
+	Toolchain  string     `json:"toolchain"`
+	Snapshot   bool       `json:"snapshot,omitempty"`
+	Previous   string     `json:"previousTag,omitempty"`
+	Prerelease bool       `json:"prerelease"`
+	Latest     bool       `json:"latest"`
+	Draft      bool       `json:"draft,omitempty"`
+	Sign       string     `json:"sign"` // "keyless" or "none"
+	Include    []string   `json:"include,omitempty"`
+	Prepare    []string   `json:"prepare,omitempty"`
+	Units      []Unit     `json:"units"`
+	Files      []string   `json:"files"` // packed beside each binary: relative to the repository, sorted
+	Image      *ImagePlan `json:"image,omitempty"`
+	Notes      Notes      `json:"notes,omitzero"`
+}
+
+// Unit is one build for one target, with every name that it will have.
+type Unit struct {
+	Build   string            `json:"build"`
+	Main    string            `json:"main"` // directory of the package, relative to the module
+	Target  release.Target    `json:"platform"`
+	Binary  string            `json:"binary"`
+	Archive string            `json:"archive"`
+	Format  string            `json:"format"`
+	SBOM    string            `json:"sbom"`
+	Ldflags string            `json:"ldflags"`
+	Tags    []string          `json:"tags,omitempty"`
+	Env     map[string]string `json:"env,omitempty"`
+}
+
+// ImagePlan is the image that the linux units become.
+type ImagePlan struct {
+	Repository string            `json:"repository"`
+	Tags       []string          `json:"tags"` // exact version first
+	Platforms  []release.Target  `json:"platforms"`
+	Entrypoint []string          `json:"entrypoint"`
+	Labels     map[string]string `json:"labels"`
+}
+
+// Assets is how many files the release page will hold.
+func (p Plan) Assets() int {
+	n := 2*len(p.Units) + 1
+	if p.Sign != SignNone {
+		n += 2
+	}
+	return n
+}
+
+// Title is the name of the release.
+func (p Plan) Title() string { return p.Tag }
+
+// JSON is the plan as `plan --json` prints it: indented, with a final newline.
+func (p Plan) JSON() ([]byte, error) {
+	text, err := json.MarshalIndent(p, "", "  ")
+	return append(text, '\n'), err
+}
+
+// Digest identifies the whole plan.
+func (p Plan) Digest() (release.Digest, error) {
+	text, err := json.Marshal(p)
+	if err != nil {
+		return "", err
+	}
+	h := sha256.New()
+	h.Write(text)
+	return release.Sum(h), nil
+}
+
+// Content identifies what shapes the bytes of the artifacts, and nothing else: two
+// plans with the same content make the same archives, whatever they are published as.
+func (p Plan) Content() (release.Digest, error) {
+	p.Previous, p.Prerelease, p.Latest, p.Draft, p.Sign, p.Notes = "", false, false, false, "", Notes{}
+	if p.Image != nil {
+		image := *p.Image
+		image.Tags = nil
+		p.Image = &image
+	}
+	return p.Digest()
+}

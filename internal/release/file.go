@@ -1,0 +1,146 @@
+package release
+
+import (
+	"encoding/hex"
+	"fmt"
+	"hash"
+	"strings"
+)
+
+// Digest is a SHA-256 in the form "sha256:<64 lower-case hexadecimal digits>".
+type Digest string
+
+const digestPrefix = "sha256:"
+
+// Sum is the digest of what was written to a sha256.New hash.
+func Sum(h hash.Hash) Digest { return Digest(digestPrefix + hex.EncodeToString(h.Sum(nil))) }
+
+// ParseDigest reads a digest, with or without its prefix.
+func ParseDigest(s string) (Digest, error) {
+	text := strings.TrimPrefix(s, digestPrefix)
+	if raw, err := hex.DecodeString(text); err != nil || len(raw) != 32 || strings.ToLower(text) != text {
+		return "", fmt.Errorf("digest %q: want 64 lower-case hexadecimal digits of SHA-256", s)
+	}
+	return Digest(digestPrefix + text), nil
+}
+
+// Hex is the digest without its prefix.
+func (d Digest) Hex() string { return strings.TrimPrefix(string(d), digestPrefix) }
+
+// Kind says what a file is to a release.
+type Kind string
+
+// The kinds of files, as release.json names them.
+const (
+	KindArchive    Kind = "archive"
+	KindSBOM       Kind = "sbom"
+	KindChecksums  Kind = "checksums"
+	KindBundle     Kind = "bundle"     // a Sigstore bundle over checksums.txt
+	KindProvenance Kind = "provenance" // a Sigstore bundle that holds an in-toto statement
+	KindNotes      Kind = "notes"
+)
+
+// The names of the files that a release carries besides its archives and SBOMs.
+const (
+	ChecksumsName       = "checksums.txt"
+	ChecksumsBundleName = "checksums.txt.sigstore.json"
+	ProvenanceName      = "provenance.sigstore.json"
+	NotesName           = "RELEASE_NOTES.md"
+	SBOMSuffix          = ".spdx.json" // after the archive's name
+)
+
+// File is a file that was written: its digest and size were taken while its bytes
+// went out, and are never taken again.
+type File struct {
+	Name   string // base name, as users see it
+	Path   string // where the bytes lie on this machine
+	Digest Digest
+	Size   int64
+}
+
+// Unit is what was made of one build for one target.
+type Unit struct {
+	Build   string
+	Target  Target
+	Binary  File // inside the archive; not an asset itself
+	Archive File
+	SBOM    File
+}
+
+// Platform is one manifest of an image.
+type Platform struct {
+	Target Target
+	Digest Digest // of the manifest
+}
+
+// Image is an OCI image index that was written to a layout on disk.
+type Image struct {
+	Repository string // registry and path, such as ghcr.io/owner/app
+	Layout     string // directory of the OCI layout
+	Digest     Digest // of the index
+	Platforms  []Platform
+}
+
+// Made is everything that a release is built of, before anything is signed. Units
+// are in the order of the plan.
+type Made struct {
+	Units     []Unit
+	Checksums File
+	Image     *Image // nil: the plan has none
+}
+
+// Signed is what was made, with its bundles; the bundles are nil where the plan
+// signs nothing.
+type Signed struct {
+	Made
+	Bundle     *File // over Checksums
+	Provenance *File // statement about every archive and SBOM, and Checksums
+}
+
+// Asset is a file of a release with what it is.
+type Asset struct {
+	File
+	Kind   Kind
+	Target *Target // of archives and SBOMs
+}
+
+// Subjects are the files that checksums.txt and the provenance speak of: every
+// archive and SBOM, in the order of the units.
+func (m Made) Subjects() []Asset {
+	var out []Asset
+	for i := range m.Units {
+		u := &m.Units[i]
+		out = append(out,
+			Asset{File: u.Archive, Kind: KindArchive, Target: &u.Target},
+			Asset{File: u.SBOM, Kind: KindSBOM, Target: &u.Target})
+	}
+	return out
+}
+
+// Assets are all files that may be published, and no other may.
+func (s Signed) Assets() []Asset {
+	out := append(s.Subjects(), Asset{File: s.Checksums, Kind: KindChecksums})
+	if s.Bundle != nil {
+		out = append(out, Asset{File: *s.Bundle, Kind: KindBundle})
+	}
+	if s.Provenance != nil {
+		out = append(out, Asset{File: *s.Provenance, Kind: KindProvenance})
+	}
+	return out
+}
+
+// Published is an asset as the release page holds it.
+type Published struct {
+	Name   string `json:"name"`
+	Digest Digest `json:"digest"`
+	Size   int64  `json:"size"`
+}
+
+// Receipt is what publishing left behind.
+type Receipt struct {
+	ID          int64       // of the release
+	URL         string      // the release's page
+	Assets      []Published // sorted by name
+	ImageDigest Digest      // empty: no image
+	ImageTags   []string    // full references, sorted
+}

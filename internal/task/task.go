@@ -1,0 +1,73 @@
+// Package task runs work that can go on side by side: bounded, in a stable order,
+// cancelled together; and it defines the events by which a run is followed.
+package task
+
+import (
+	"context"
+	"time"
+
+	"golang.org/x/sync/errgroup"
+)
+
+// State says what happened to a task.
+type State string
+
+// The states of tasks. Every task starts once and ends once, done or failed.
+const (
+	Started State = "started"
+	Working State = "working" // entered another stage
+	Done    State = "done"
+	Failed  State = "failed"
+	Note    State = "note"    // something worth a line, of no task
+	Warning State = "warning" // something that the user should look at
+)
+
+// Event is one thing that happened during a run. Events of different tasks
+// interleave; those of one task come in order.
+type Event struct {
+	Phase  string        // "facts", "make", "attest", "ship", "verify"
+	Task   string        // what is worked on, such as "hello linux/amd64"
+	State  State         //
+	Stage  string        // of Working: "compiling", "packing", …
+	Text   string        // for people: of Done a result, of Failed the cause, of Note and Warning the message
+	Took   time.Duration // of Done and Failed: since Started
+	Number int           // of Started: how many tasks the phase has in all; 0: not known
+}
+
+// Progress receives events. It may be called from several goroutines at once.
+type Progress func(Event)
+
+// Each calls do for 0 … n-1, at most limit at once (no bound for limit ≤ 0). The
+// first error cancels the context of the others and is returned when all have ended.
+func Each(ctx context.Context, limit, n int, do func(ctx context.Context, i int) error) error {
+	group, ctx := errgroup.WithContext(ctx)
+	if limit > 0 {
+		group.SetLimit(limit)
+	}
+	for i := range n {
+		if ctx.Err() != nil {
+			break
+		}
+		group.Go(func() error { return do(ctx, i) })
+	}
+	if err := group.Wait(); err != nil {
+		return err
+	}
+	return context.Cause(ctx)
+}
+
+// Track reports one task: its start, the stages that do enters, and its end. The
+// text that do returns describes the result.
+func Track(progress Progress, phase, name string, of int, do func(stage func(string)) (string, error)) error {
+	start := time.Now()
+	progress(Event{Phase: phase, Task: name, State: Started, Number: of})
+	text, err := do(func(stage string) {
+		progress(Event{Phase: phase, Task: name, State: Working, Stage: stage})
+	})
+	end := Event{Phase: phase, Task: name, State: Done, Text: text, Took: time.Since(start)}
+	if err != nil {
+		end.State, end.Text = Failed, err.Error()
+	}
+	progress(end)
+	return err
+}
