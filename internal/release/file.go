@@ -49,6 +49,9 @@ const (
 	SBOMSuffix          = ".spdx.json" // after the archive's name
 )
 
+// ReportName is the file that describes a run, beside what it made; it is no asset.
+const ReportName = "release.json"
+
 // File is a file that was written: its digest and size were taken while its bytes
 // went out, and are never taken again.
 type File struct {

@@ -40,15 +40,15 @@ type Progress func(Event)
 // Each calls do for 0 … n-1, at most limit at once (no bound for limit ≤ 0). The
 // first error cancels the context of the others and is returned when all have ended.
 func Each(ctx context.Context, limit, n int, do func(ctx context.Context, i int) error) error {
-	group, ctx := errgroup.WithContext(ctx)
+	group, shared := errgroup.WithContext(ctx)
 	if limit > 0 {
 		group.SetLimit(limit)
 	}
 	for i := range n {
-		if ctx.Err() != nil {
+		if shared.Err() != nil {
 			break
 		}
-		group.Go(func() error { return do(ctx, i) })
+		group.Go(func() error { return do(shared, i) })
 	}
 	if err := group.Wait(); err != nil {
 		return err

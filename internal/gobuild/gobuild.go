@@ -1,0 +1,167 @@
+// Package gobuild compiles: one main package for one target, by the go command, with
+// every flag that shapes the binary set here and nothing inherited.
+package gobuild
+
+import (
+	"context"
+	"debug/buildinfo"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"maps"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+
+	"github.com/org/pgo-release/internal/plan"
+	"github.com/org/pgo-release/internal/release"
+	"github.com/org/pgo-release/internal/run"
+)
+
+// Toolchain is the go command as releases use it.
+type Toolchain struct {
+	Version     string   // such as "go1.26.8"
+	Ports       []string // os/arch that it compiles for
+	ModuleCache string   // GOMODCACHE
+
+	run run.Runner
+}
+
+// Probe asks the go command in dir, a module's directory, for what a release needs to
+// know. The user's settings (go env -w) are kept where they say how modules are
+// found, and left out where they would shape a binary.
+func Probe(ctx context.Context, base run.Runner, dir string) (Toolchain, error) {
+	base = base.With("GOTOOLCHAIN=auto", "GOWORK=off", "GOFLAGS=", "CGO_ENABLED=0")
+	out, err := base.Output(ctx, dir, "go", "env", "-json",
+		"GOVERSION", "GOMODCACHE", "GOCACHE", "GOPROXY", "GONOPROXY", "GOSUMDB", "GONOSUMDB", "GOPRIVATE", "GOINSECURE", "GOAUTH")
+	if err != nil {
+		return Toolchain{}, fmt.Errorf("asking the go command for its settings: %w", err)
+	}
+	var settings map[string]string
+	if err := json.Unmarshal(out, &settings); err != nil {
+		return Toolchain{}, fmt.Errorf("asking the go command for its settings: %w", err)
+	}
+	t := Toolchain{Version: settings["GOVERSION"], ModuleCache: settings["GOMODCACHE"]}
+	delete(settings, "GOVERSION")
+	for _, name := range slices.Sorted(maps.Keys(settings)) {
+		base = base.With(name + "=" + settings[name])
+	}
+	t.run = base.With("GOENV=off")
+	ports, err := t.run.Output(ctx, dir, "go", "tool", "dist", "list")
+	if err != nil {
+		return Toolchain{}, fmt.Errorf("asking the go command for its ports: %w", err)
+	}
+	t.Ports = strings.Fields(string(ports))
+	return t, nil
+}
+
+// Failure is a compile that failed.
+type Failure struct {
+	Unit   string // "hello for linux/amd64"
+	Output string // what the go command printed, whole
+	Err    error
+}
+
+func (f *Failure) Error() string {
+	return strings.TrimRight(fmt.Sprintf("compiling %s: %v\n%s", f.Unit, f.Err, f.Output), "\n")
+}
+
+// Unwrap gives the cause.
+func (f *Failure) Unwrap() error { return f.Err }
+
+// Hint is for the failures whose output does not say what to do.
+func (f *Failure) Hint() string {
+	switch {
+	case strings.Contains(f.Output, "build constraints exclude all Go files"):
+		return "the package does not exist on this platform (or needs cgo, which is off): name the platforms it is for, with --platforms or in .pgo-release.yaml"
+	case strings.Contains(f.Output, "no space left on device"):
+		return "free some disk space: the build cache, the clone and dist/ need room"
+	case strings.Contains(f.Output, "git-lfs.github.com/spec"):
+		return "the file is a Git LFS pointer; name the real one under include in .pgo-release.yaml"
+	}
+	return ""
+}
+
+// Compile builds the unit's main package in the module at dir into the file out.
+// stamped asks for the version control stamp that a release has. The error is a
+// *Failure, or the context's.
+func (t Toolchain) Compile(ctx context.Context, dir string, u plan.Unit, vendored, stamped bool, out string) error {
+	args := []string{"build", "-trimpath", "-mod=readonly", "-buildvcs=true"}
+	if vendored {
+		args[2] = "-mod=vendor"
+	}
+	if !stamped {
+		args[3] = "-buildvcs=auto"
+	}
+	if len(u.Tags) > 0 {
+		args = append(args, "-tags="+strings.Join(u.Tags, ","))
+	}
+	args = append(args, "-ldflags="+u.Ldflags, "-o", out, u.Main)
+	env := t.run.With(u.Target.Env()...)
+	for _, name := range slices.Sorted(maps.Keys(u.Env)) {
+		env = env.With(name + "=" + u.Env[name])
+	}
+	if err := os.MkdirAll(filepath.Dir(out), 0o755); err != nil {
+		return fmt.Errorf("compiling %s for %s: %w", u.Build, u.Target, err)
+	}
+	output, err := env.All(ctx, dir, "go", args...)
+	if err == nil {
+		return nil
+	}
+	var failed *run.Error
+	if errors.As(err, &failed) {
+		err = failed.Err
+	}
+	return &Failure{Unit: fmt.Sprintf("%s for %s", u.Build, u.Target), Output: string(output), Err: err}
+}
+
+// Stamp is what the go command wrote into a binary about its origin.
+type Stamp struct {
+	Module, Version, Commit string
+	Modified                bool
+	GoVersion               string
+	Modules                 []Module // every dependency, as linked
+}
+
+// Module is a dependency with the checksum of its content (go.sum's h1).
+type Module struct{ Path, Version, Sum string }
+
+// ReadStamp reads the build information of a binary.
+func ReadStamp(binary string) (Stamp, error) {
+	info, err := buildinfo.ReadFile(binary)
+	if err != nil {
+		return Stamp{}, fmt.Errorf("reading the build information of %q: %w", filepath.Base(binary), err)
+	}
+	s := Stamp{Module: info.Main.Path, Version: info.Main.Version, GoVersion: info.GoVersion}
+	for _, d := range info.Deps {
+		if d.Replace != nil {
+			d = d.Replace
+		}
+		s.Modules = append(s.Modules, Module{Path: d.Path, Version: d.Version, Sum: d.Sum})
+	}
+	for _, setting := range info.Settings {
+		switch setting.Key {
+		case "vcs.revision":
+			s.Commit = setting.Value
+		case "vcs.modified":
+			s.Modified = setting.Value == "true"
+		}
+	}
+	return s, nil
+}
+
+// Check compares a stamp with the plan: a binary that does not say what it is
+// released as must not be released.
+func (s Stamp) Check(p plan.Plan) error {
+	want := "v" + p.Version
+	switch {
+	case s.Commit != p.Commit:
+		return release.Reject("", "the binary says commit %q, the plan %q", s.Commit, p.Commit)
+	case s.Modified:
+		return release.Reject("", "the binary says that the clone of commit %.7s was modified", p.Commit)
+	case s.Version != want:
+		return release.Reject("", "the binary says version %q of %s, the plan %q", s.Version, s.Module, want)
+	}
+	return nil
+}

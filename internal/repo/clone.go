@@ -1,0 +1,229 @@
+package repo
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+
+	"github.com/org/pgo-release/internal/plan"
+	"github.com/org/pgo-release/internal/release"
+)
+
+// Checkout is a directory to build in.
+type Checkout struct {
+	Root   string // of the repository
+	Module string // of the module
+	remove func() error
+}
+
+// Remove deletes the checkout if it was made for the build.
+func (c Checkout) Remove() error { return c.remove() }
+
+// WorkingTree is the user's own directory as a checkout; Remove leaves it alone.
+func (r *Repo) WorkingTree(p plan.Plan) Checkout {
+	return Checkout{
+		Root: r.top, Module: filepath.Join(r.top, filepath.FromSlash(p.Module.Dir)),
+		remove: func() error { return nil },
+	}
+}
+
+// Clone makes a temporary repository with exactly the plan's commit, checked out, and
+// exactly one tag, the plan's. It shares the objects of the user's repository. (The
+// go command stamps a binary with the highest version tag of its commit and says
+// "modified" for files that git does not know: so there is no other tag, and what
+// include and prepare add is known as ignored.)
+func (r *Repo) Clone(ctx context.Context, p plan.Plan) (Checkout, error) {
+	root, err := os.MkdirTemp("", "pgo-release-clone-")
+	if err != nil {
+		return Checkout{}, fmt.Errorf("cloning commit %s: %w", p.Commit, err)
+	}
+	c := Checkout{
+		Root: root, Module: filepath.Join(root, filepath.FromSlash(p.Module.Dir)),
+		remove: func() error { return removeAll(root) },
+	}
+	for _, step := range []func() error{
+		func() error { return r.share(ctx, root, p) },
+		func() error { return r.include(c, p) },
+		func() error { return r.prepare(ctx, c, p) },
+	} {
+		if err := step(); err != nil {
+			return Checkout{}, errors.Join(fmt.Errorf("cloning commit %s: %w", p.Commit, err), c.Remove())
+		}
+	}
+	return c, nil
+}
+
+// share makes the repository on top of the user's object database.
+func (r *Repo) share(ctx context.Context, root string, p plan.Plan) error {
+	git := func(args ...string) error {
+		_, err := r.gitIn(ctx, root, args...)
+		return err
+	}
+	if err := git("init", "--quiet", "--template=", "--object-format="+r.format, "."); err != nil {
+		return err
+	}
+	info := filepath.Join(root, ".git", "objects", "info")
+	if err := os.MkdirAll(info, 0o755); err != nil {
+		return err
+	}
+	if err := os.WriteFile(filepath.Join(info, "alternates"), []byte(r.objects+"\n"), 0o644); err != nil {
+		return err
+	}
+	shallow, err := os.ReadFile(r.shallow)
+	switch {
+	case err == nil:
+		if err := os.WriteFile(filepath.Join(root, ".git", "shallow"), shallow, 0o644); err != nil {
+			return err
+		}
+	case !errors.Is(err, fs.ErrNotExist):
+		return err
+	}
+	if err := git("checkout", "--quiet", "--detach", p.Commit); err != nil {
+		return err
+	}
+	if err := git("update-ref", "refs/tags/"+p.Tag, p.Commit); err != nil {
+		return err
+	}
+	return r.submodules(ctx, root)
+}
+
+// submodules follows submodules where the commit has some; from the user's own
+// copies where those exist, so that nothing is fetched twice.
+func (r *Repo) submodules(ctx context.Context, root string) error {
+	if _, err := os.Stat(filepath.Join(root, ".gitmodules")); errors.Is(err, fs.ErrNotExist) {
+		return nil
+	}
+	args := []string{"-c", "protocol.file.allow=always", "submodule", "--quiet", "update", "--init", "--recursive"}
+	if _, err := r.gitIn(ctx, root, "submodule", "--quiet", "init"); err != nil {
+		return err
+	}
+	out, err := r.gitIn(ctx, root, "config", "--file", ".gitmodules", "--name-only", "--get-regexp", `^submodule\..*\.path$`)
+	if err != nil {
+		return err
+	}
+	for key := range strings.Lines(out) {
+		name := strings.TrimSuffix(strings.TrimPrefix(strings.TrimSpace(key), "submodule."), ".path")
+		own, err := r.gitTop(ctx, "rev-parse", "--git-path", "modules/"+name)
+		if err != nil {
+			return err
+		}
+		path := strings.TrimSpace(own)
+		if !filepath.IsAbs(path) {
+			path = filepath.Join(r.top, path)
+		}
+		if _, err := os.Stat(path); err == nil {
+			args = slices.Insert(args, 0, "-c", "submodule."+name+".url="+path)
+		}
+	}
+	_, err = r.gitIn(ctx, root, args...)
+	return err
+}
+
+// include copies what the configuration names from the working tree.
+func (r *Repo) include(c Checkout, p plan.Plan) error {
+	from := filepath.Join(r.top, filepath.FromSlash(p.Module.Dir))
+	for _, pattern := range p.Include {
+		if !filepath.IsLocal(filepath.FromSlash(pattern)) {
+			return release.Misuse("", "including %q: want a path inside the module", pattern)
+		}
+		found, err := filepath.Glob(filepath.Join(from, filepath.FromSlash(pattern)))
+		if err != nil {
+			return release.Misuse("", "including %q: %w", pattern, err)
+		}
+		if len(found) == 0 {
+			return release.Reject("generate it first, or make it in the clone with a command under prepare",
+				"including %q: no such file in %s", pattern, from)
+		}
+		for _, source := range found {
+			name, err := filepath.Rel(from, source)
+			if err != nil {
+				return err
+			}
+			if err := copyTree(source, filepath.Join(c.Module, name)); err != nil {
+				return fmt.Errorf("including %q: %w", name, err)
+			}
+		}
+	}
+	return nil
+}
+
+func copyTree(from, to string) error {
+	info, err := os.Stat(from)
+	if err != nil {
+		return err
+	}
+	if info.IsDir() {
+		return os.CopyFS(to, os.DirFS(from))
+	}
+	if err := os.MkdirAll(filepath.Dir(to), 0o755); err != nil {
+		return err
+	}
+	content, err := os.ReadFile(from)
+	if err != nil {
+		return err
+	}
+	return os.WriteFile(to, content, info.Mode().Perm())
+}
+
+// prepare runs the configured commands and has git ignore what they and include made.
+func (r *Repo) prepare(ctx context.Context, c Checkout, p plan.Plan) error {
+	if len(p.Include)+len(p.Prepare) == 0 {
+		return nil
+	}
+	for _, line := range p.Prepare {
+		words := strings.Fields(line)
+		if len(words) == 0 {
+			continue
+		}
+		if _, err := r.git.All(ctx, c.Module, words[0], words[1:]...); err != nil {
+			return fmt.Errorf("preparing with %q: %w", line, err)
+		}
+	}
+	out, err := r.gitIn(ctx, c.Root, "status", "--porcelain=v1", "-z", "--untracked-files=all", "--no-renames")
+	if err != nil {
+		return err
+	}
+	var changed, ignored []string
+	for entry := range strings.SplitSeq(strings.TrimSuffix(out, "\x00"), "\x00") {
+		switch {
+		case strings.HasPrefix(entry, "?? "):
+			ignored = append(ignored, "/"+escapePattern(entry[3:]))
+		case len(entry) > 3:
+			changed = append(changed, entry)
+		}
+	}
+	if len(changed) > 0 {
+		return release.Reject("commit what these commands generate, or have them write files that git does not track",
+			"include and prepare changed tracked files:\n%s", strings.Join(changed, "\n"))
+	}
+	exclude := filepath.Join(c.Root, ".git", "info", "exclude")
+	if err := os.MkdirAll(filepath.Dir(exclude), 0o755); err != nil {
+		return err
+	}
+	return os.WriteFile(exclude, []byte(strings.Join(ignored, "\n")+"\n"), 0o644)
+}
+
+// escapePattern writes a path as a gitignore pattern that matches it alone.
+func escapePattern(name string) string {
+	return strings.NewReplacer(`\`, `\\`, "*", `\*`, "?", `\?`, "[", `\[`, "!", `\!`, "#", `\#`, " ", `\ `).Replace(name)
+}
+
+// removeAll deletes a tree that may hold read-only directories.
+func removeAll(root string) error {
+	err := os.RemoveAll(root)
+	if err == nil {
+		return nil
+	}
+	_ = filepath.WalkDir(root, func(path string, d fs.DirEntry, err error) error {
+		if err == nil && d.IsDir() {
+			return os.Chmod(path, 0o700)
+		}
+		return nil
+	})
+	return os.RemoveAll(root)
+}

@@ -1,0 +1,161 @@
+package repo
+
+import (
+	"context"
+	"fmt"
+	"path"
+	"regexp"
+	"strconv"
+	"strings"
+	"time"
+
+	"golang.org/x/mod/modfile"
+	"golang.org/x/sync/errgroup"
+
+	"github.com/org/pgo-release/internal/plan"
+	"github.com/org/pgo-release/internal/release"
+	"github.com/org/pgo-release/internal/version"
+)
+
+// Facts reads what the repository is. tag is what to release; empty: the highest
+// version of the module among the tags of HEAD. A tag that exists names the commit;
+// any other is to be made, at HEAD. A bare version for a module in a subdirectory
+// gets the module's prefix. Toolchain and Ports are not git's to know and stay empty.
+func (r *Repo) Facts(ctx context.Context, tag string) (plan.Facts, error) {
+	f := plan.Facts{Head: r.head}
+	var err error
+	if f.Refs, err = r.tags(ctx); err != nil {
+		return f, err
+	}
+	// The module's directory decides the prefix, the prefix the tag, and the tag the
+	// commit, in which the module may lie elsewhere: HEAD's directory is where to look.
+	head, err := r.tree(ctx, r.head)
+	if err != nil {
+		return f, err
+	}
+	dir, err := head.moduleDir(r.dir)
+	if err != nil {
+		return f, err
+	}
+	f.Tag, f.Commit = choose(tag, dir, r.head, f.Refs)
+	tree := head
+	if f.Commit != r.head {
+		if tree, err = r.tree(ctx, f.Commit); err != nil {
+			return f, err
+		}
+		if dir, err = tree.moduleDir(r.dir); err != nil {
+			return f, err
+		}
+	}
+	f.Files = tree.names
+	group, ctx := errgroup.WithContext(ctx)
+	group.Go(func() (err error) { f.Time, err = r.commitTime(ctx, f.Commit); return err })
+	group.Go(func() (err error) { f.Dirty, err = r.dirty(ctx); return err })
+	group.Go(func() (err error) { f.Module, f.Mains, err = r.module(ctx, tree, dir); return err })
+	if err := group.Wait(); err != nil {
+		return f, err
+	}
+	f.Repository = r.repository(ctx, f.Module.Path)
+	return f, nil
+}
+
+// tags reads all tags with the commits that they name, in one call.
+func (r *Repo) tags(ctx context.Context) ([]version.Ref, error) {
+	out, err := r.gitTop(ctx, "for-each-ref", "--format=%(refname:strip=2)%00%(objecttype)%00%(objectname)%00%(*objecttype)%00%(*objectname)", "refs/tags")
+	if err != nil {
+		return nil, fmt.Errorf("reading tags: %w", err)
+	}
+	var refs []version.Ref
+	for line := range strings.Lines(out) {
+		f := strings.Split(strings.TrimSuffix(line, "\n"), "\x00")
+		switch {
+		case len(f) != 5:
+		case f[1] == "commit":
+			refs = append(refs, version.Ref{Tag: f[0], Commit: f[2]})
+		case f[3] == "commit":
+			refs = append(refs, version.Ref{Tag: f[0], Commit: f[4]})
+		}
+	}
+	return refs, nil
+}
+
+// choose decides which tag is released and which commit that is.
+func choose(asked, dir, head string, refs []version.Ref) (tag, commit string) {
+	if asked == "" {
+		var here []version.Ref
+		for _, ref := range refs {
+			if ref.Commit == head {
+				here = append(here, ref)
+			}
+		}
+		if highest, ok := version.Highest(version.Of(here, dir)); ok {
+			return highest.Tag(), head
+		}
+		return "", head
+	}
+	if prefix := version.Prefix(dir); !strings.Contains(asked, "/") {
+		asked = prefix + asked
+	}
+	for _, ref := range refs {
+		if ref.Tag == asked {
+			return asked, ref.Commit
+		}
+	}
+	return asked, head
+}
+
+func (r *Repo) commitTime(ctx context.Context, commit string) (time.Time, error) {
+	out, err := r.gitTop(ctx, "show", "-s", "--format=%ct", commit)
+	if err != nil {
+		return time.Time{}, fmt.Errorf("reading commit %s: %w", commit, err)
+	}
+	seconds, err := strconv.ParseInt(strings.TrimSpace(out), 10, 64)
+	if err != nil {
+		return time.Time{}, fmt.Errorf("reading the time of commit %s: %w", commit, err)
+	}
+	return time.Unix(seconds, 0).UTC(), nil
+}
+
+// dirty describes how tracked files differ from HEAD; empty when they do not.
+func (r *Repo) dirty(ctx context.Context) (string, error) {
+	out, err := r.gitTop(ctx, "status", "--porcelain=v1", "--untracked-files=no")
+	if err != nil {
+		return "", fmt.Errorf("comparing the working tree with HEAD: %w", err)
+	}
+	return out, nil
+}
+
+// module reads go.mod and finds the main packages.
+func (r *Repo) module(ctx context.Context, t tree, dir string) (plan.Module, []plan.Main, error) {
+	name := path.Join(dir, "go.mod")
+	wanted := append(mainCandidates(t, dir), name)
+	content, err := r.read(ctx, t, wanted)
+	if err != nil {
+		return plan.Module{}, nil, err
+	}
+	parsed, err := modfile.ParseLax(name, content[name], nil)
+	if err != nil {
+		return plan.Module{}, nil, release.Reject("", "reading %s: %w", name, err)
+	}
+	if parsed.Module == nil {
+		return plan.Module{}, nil, release.Reject("add a line such as: module github.com/owner/name", "reading %s: no module line", name)
+	}
+	m := plan.Module{Path: parsed.Module.Mod.Path, Dir: dir, Vendored: t.has(path.Join(dir, "vendor/modules.txt"))}
+	return m, mains(content, dir, m.Path), nil
+}
+
+var githubURL = regexp.MustCompile(`^(?:https?://(?:[^@/]+@)?|ssh://(?:[^@/]+@)?|(?:[^@/]+@)?)github\.com(?::\d+)?[/:]([A-Za-z0-9][A-Za-z0-9-]*)/([A-Za-z0-9._-]+?)(?:\.git)?/?$`)
+
+// repository is the remote "origin" where it is on GitHub, else what the module's
+// path says; zero for neither.
+func (r *Repo) repository(ctx context.Context, modulePath string) plan.Repository {
+	if out, err := r.gitTop(ctx, "remote", "get-url", "origin"); err == nil {
+		if m := githubURL.FindStringSubmatch(strings.TrimSpace(out)); m != nil {
+			return plan.Repository{Owner: m[1], Name: m[2]}
+		}
+	}
+	if parts := strings.Split(modulePath, "/"); len(parts) >= 3 && parts[0] == "github.com" {
+		return plan.Repository{Owner: parts[1], Name: parts[2]}
+	}
+	return plan.Repository{}
+}

@@ -1,0 +1,103 @@
+// Package repo reads a git repository: the facts of a release, the commits of its
+// notes, and the clone that it is built in. It changes nothing in the user's
+// repository: no ref, no index, no configuration.
+package repo
+
+import (
+	"context"
+	"fmt"
+	"path/filepath"
+	"strings"
+
+	"github.com/org/pgo-release/internal/release"
+	"github.com/org/pgo-release/internal/run"
+)
+
+// Repo is a git repository on this machine.
+type Repo struct {
+	git     run.Runner
+	top     string // root of the working tree, absolute
+	dir     string // directory that the user named, relative to top, slash-separated
+	head    string // commit that is checked out
+	objects string // directory of the object database, absolute
+	shallow string // file that lists the commits without parents in a shallow clone
+	format  string // object format: "sha1" or "sha256"
+}
+
+// hardened are settings for every git call: nothing that the repository's own
+// configuration names may run, and files are checked out as they were committed.
+var hardened = []string{
+	"-c", "core.fsmonitor=false", "-c", "core.hooksPath=/dev/null",
+	"-c", "core.autocrlf=false", "-c", "core.quotePath=false", "-c", "advice.detachedHead=false",
+}
+
+// Open finds the repository that holds dir. With trusted, a working tree that
+// belongs to another user is accepted, as a container action meets it.
+func Open(ctx context.Context, git run.Runner, dir string, trusted bool) (*Repo, error) {
+	dir, err := filepath.Abs(dir)
+	if err != nil {
+		return nil, fmt.Errorf("opening %q: %w", dir, err)
+	}
+	if trusted {
+		git = git.With(trust(git)...)
+	}
+	r := &Repo{git: git.With("GIT_LFS_SKIP_SMUDGE=1")}
+	out, err := r.gitIn(ctx, dir, "rev-parse", "--show-toplevel", "--show-prefix", "--show-object-format")
+	if err != nil {
+		if strings.Contains(err.Error(), "not a git repository") {
+			return nil, release.Reject("run git init and commit, or name another directory with -C",
+				"opening %q: not in a git repository", dir)
+		}
+		return nil, fmt.Errorf("opening %q: %w", dir, err)
+	}
+	lines := strings.Split(strings.TrimSuffix(out, "\n"), "\n")
+	if len(lines) != 3 {
+		return nil, release.Reject("a bare repository has no files to work on; clone it",
+			"opening %q: no working tree", dir)
+	}
+	r.top, r.dir, r.format = filepath.FromSlash(lines[0]), strings.TrimSuffix(lines[1], "/"), lines[2]
+	head, err := r.gitIn(ctx, r.top, "rev-parse", "--verify", "--quiet", "HEAD^{commit}")
+	if err != nil {
+		return nil, release.Reject("commit something first", "opening %q: the repository has no commit", r.top)
+	}
+	r.head = strings.TrimSpace(head)
+	for _, p := range []struct {
+		name string
+		path *string
+	}{{"objects", &r.objects}, {"shallow", &r.shallow}} {
+		out, err := r.gitIn(ctx, r.top, "rev-parse", "--git-path", p.name)
+		if err != nil {
+			return nil, fmt.Errorf("opening %q: %w", r.top, err)
+		}
+		*p.path = filepath.FromSlash(strings.TrimSuffix(out, "\n"))
+		if !filepath.IsAbs(*p.path) {
+			*p.path = filepath.Join(r.top, *p.path)
+		}
+	}
+	return r, nil
+}
+
+// trust are the variables that make git accept a foreign owner for every directory
+// of this run, beside the settings that the environment already holds.
+func trust(git run.Runner) []string {
+	n := 0
+	for git.Getenv(fmt.Sprintf("GIT_CONFIG_KEY_%d", n)) != "" {
+		n++
+	}
+	return []string{
+		fmt.Sprintf("GIT_CONFIG_COUNT=%d", n+1),
+		fmt.Sprintf("GIT_CONFIG_KEY_%d=safe.directory", n), fmt.Sprintf("GIT_CONFIG_VALUE_%d=*", n),
+	}
+}
+
+// Top is the root of the working tree.
+func (r *Repo) Top() string { return r.top }
+
+func (r *Repo) gitIn(ctx context.Context, dir string, args ...string) (string, error) {
+	out, err := r.git.Output(ctx, dir, "git", append(append([]string{}, hardened...), args...)...)
+	return string(out), err
+}
+
+func (r *Repo) gitTop(ctx context.Context, args ...string) (string, error) {
+	return r.gitIn(ctx, r.top, args...)
+}

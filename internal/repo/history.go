@@ -1,0 +1,46 @@
+package repo
+
+import (
+	"context"
+	"fmt"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/org/pgo-release/internal/notes"
+)
+
+// Commits are the commits that are reachable from commit and not from the tag
+// previous, newest first; the whole history when previous is empty or unknown here.
+func (r *Repo) Commits(ctx context.Context, previous, commit string) ([]notes.Commit, error) {
+	args := []string{"log", "-z", "--no-show-signature", "--format=%H%x00%ct%x00%an%x00%ae%x00%s%x00%b", commit}
+	if previous != "" {
+		if _, err := r.gitTop(ctx, "rev-parse", "--verify", "--quiet", "refs/tags/"+previous+"^{commit}"); err == nil {
+			args = append(args, "^refs/tags/"+previous)
+		}
+	}
+	out, err := r.gitTop(ctx, append(args, "--")...)
+	if err != nil {
+		return nil, fmt.Errorf("reading the commits since %q: %w", previous, err)
+	}
+	const width = 6
+	if out == "" {
+		return nil, nil
+	}
+	fields := strings.Split(strings.TrimSuffix(out, "\x00"), "\x00")
+	if len(fields)%width != 0 {
+		return nil, fmt.Errorf("reading the commits since %q: %d fields are no multiple of %d", previous, len(fields), width)
+	}
+	var commits []notes.Commit
+	for i := 0; i < len(fields); i += width {
+		f := fields[i : i+width]
+		seconds, err := strconv.ParseInt(f[1], 10, 64)
+		if err != nil {
+			return nil, fmt.Errorf("reading commit %s: %w", f[0], err)
+		}
+		commits = append(commits, notes.Commit{
+			SHA: f[0], Time: time.Unix(seconds, 0).UTC(), Author: f[2], Email: f[3], Subject: f[4], Body: f[5],
+		})
+	}
+	return commits, nil
+}

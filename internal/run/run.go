@@ -1,0 +1,131 @@
+// Package run starts other programs: the go command, git, and what a configuration
+// names under prepare. It is the only room that does. Programs see an environment
+// that is made here from a list of names, never the caller's whole one: a variable
+// that happens to be set (GOFLAGS, GIT_DIR, a token) must not change a release or
+// leak into it.
+package run
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"os/exec"
+	"slices"
+	"strings"
+	"time"
+)
+
+// passed are the variables that programs may see: where things are and how the
+// network is reached; nothing that changes what the go command compiles.
+var passed = []string{
+	"PATH", "HOME", "USER", "LOGNAME", "TMPDIR", "TEMP", "TMP",
+	"XDG_CACHE_HOME", "XDG_CONFIG_HOME",
+	"GOPATH", "GOCACHE", "GOMODCACHE", "GOROOT",
+	"GOPROXY", "GONOPROXY", "GOSUMDB", "GONOSUMDB", "GOPRIVATE", "GOINSECURE", "GOAUTH", "NETRC",
+	"HTTP_PROXY", "HTTPS_PROXY", "NO_PROXY", "http_proxy", "https_proxy", "no_proxy",
+	"SSL_CERT_FILE", "SSL_CERT_DIR", "GIT_SSL_CAINFO", "SSH_AUTH_SOCK", "GIT_SSH_COMMAND",
+	"SYSTEMROOT", "SystemRoot", "COMSPEC", "ComSpec", "PATHEXT", "APPDATA", "AppData",
+	"LOCALAPPDATA", "LocalAppData", "USERPROFILE", "PROGRAMDATA", "ProgramData",
+}
+
+// passedPrefixes are families of variables that programs may see: git's
+// configuration by environment, which is how a token for private modules reaches it.
+var passedPrefixes = []string{"GIT_CONFIG_COUNT=", "GIT_CONFIG_KEY_", "GIT_CONFIG_VALUE_"}
+
+// Runner starts programs with one environment. The zero value has an empty one.
+type Runner struct {
+	env []string
+}
+
+// New is a Runner with those variables of environ (NAME=value, as os.Environ gives
+// them) that programs may see.
+func New(environ []string) Runner {
+	r := Runner{env: []string{"LC_ALL=C", "GIT_TERMINAL_PROMPT=0", "GIT_OPTIONAL_LOCKS=0"}}
+	for _, e := range environ {
+		name, _, _ := strings.Cut(e, "=")
+		family := slices.ContainsFunc(passedPrefixes, func(p string) bool { return strings.HasPrefix(e, p) })
+		if family || slices.Contains(passed, name) {
+			r.env = append(r.env, e)
+		}
+	}
+	return r
+}
+
+// With is the Runner with more variables, NAME=value; the last of a name wins.
+func (r Runner) With(env ...string) Runner {
+	return Runner{env: append(slices.Clip(r.env), env...)}
+}
+
+// Getenv is the value that programs see under a name.
+func (r Runner) Getenv(name string) string {
+	for _, e := range slices.Backward(r.env) {
+		if value, ok := strings.CutPrefix(e, name+"="); ok {
+			return value
+		}
+	}
+	return ""
+}
+
+// Error is a program that could not be started or did not end well.
+type Error struct {
+	Command string // name and arguments, for people
+	Output  string // what it printed on stderr (of All: on both), whole
+	Err     error  // *exec.ExitError, exec.ErrNotFound, or the context's error
+}
+
+func (e *Error) Error() string {
+	text := strings.TrimSpace(e.Output)
+	if text == "" || errors.Is(e.Err, context.Canceled) {
+		return fmt.Sprintf("running %s: %v", e.Command, e.Err)
+	}
+	return fmt.Sprintf("running %s: %v: %s", e.Command, e.Err, text)
+}
+
+// Unwrap gives the cause.
+func (e *Error) Unwrap() error { return e.Err }
+
+// Output runs a program in dir and returns what it printed on stdout. The error is
+// an *Error that holds what it printed on stderr.
+func (r Runner) Output(ctx context.Context, dir, name string, args ...string) ([]byte, error) {
+	return r.Feed(ctx, dir, nil, name, args...)
+}
+
+// Feed is Output with the given bytes on the program's standard input.
+func (r Runner) Feed(ctx context.Context, dir string, input []byte, name string, args ...string) ([]byte, error) {
+	var stdout, stderr bytes.Buffer
+	cmd := r.command(ctx, dir, name, args)
+	cmd.Stdin, cmd.Stdout, cmd.Stderr = bytes.NewReader(input), &stdout, &stderr
+	err := failure(ctx, cmd, &stderr, cmd.Run())
+	return stdout.Bytes(), err
+}
+
+// All runs a program in dir and returns what it printed on stdout and stderr,
+// interleaved as they came. The error is an *Error.
+func (r Runner) All(ctx context.Context, dir, name string, args ...string) ([]byte, error) {
+	var both bytes.Buffer
+	cmd := r.command(ctx, dir, name, args)
+	cmd.Stdout, cmd.Stderr = &both, &both
+	err := failure(ctx, cmd, &both, cmd.Run())
+	return both.Bytes(), err
+}
+
+// grace is how long a program that was told to end may take.
+const grace = 5 * time.Second
+
+func (r Runner) command(ctx context.Context, dir, name string, args []string) *exec.Cmd {
+	cmd := exec.CommandContext(ctx, name, args...)
+	cmd.Dir, cmd.Env, cmd.WaitDelay = dir, r.env, grace
+	endWithChildren(cmd)
+	return cmd
+}
+
+func failure(ctx context.Context, cmd *exec.Cmd, output *bytes.Buffer, err error) error {
+	if err == nil {
+		return nil
+	}
+	if cause := context.Cause(ctx); cause != nil {
+		err = cause
+	}
+	return &Error{Command: strings.Join(cmd.Args, " "), Output: output.String(), Err: err}
+}
