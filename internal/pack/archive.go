@@ -45,7 +45,8 @@ type Entry struct {
 
 // Archive packs entries into a file at path, in one of the formats of package plan.
 // The order of entries does not matter. Each must be a regular file on disk (links
-// are followed) and none may appear twice. On error nothing is left at path that was
+// are followed), and no two names may differ by case alone: macOS and Windows would
+// unpack them to one file. On error nothing is left at path that was
 // not there before; an error about one entry names it.
 func Archive(ctx context.Context, format, path string, entries []Entry, modified time.Time) (release.File, error) {
 	file, err := archive(ctx, format, path, entries, modified)
@@ -76,21 +77,23 @@ func archive(ctx context.Context, format, path string, entries []Entry, modified
 	})
 }
 
-// checkEntries expects entries sorted by name.
 func checkEntries(entries []Entry) error {
 	if len(entries) == 0 {
 		return fmt.Errorf("no entries")
 	}
-	for i, e := range entries {
+	names := map[string]string{}
+	for _, e := range entries {
 		if !localName(e.Name) {
 			return fmt.Errorf("entry %q: want a relative, slash-separated path", e.Name)
 		}
 		if e.Mode != 0o755 && e.Mode != 0o644 {
 			return fmt.Errorf("entry %q: mode %#o: want 0755 or 0644", e.Name, e.Mode)
 		}
-		if i > 0 && entries[i-1].Name == e.Name {
-			return fmt.Errorf("entry %q: named twice", e.Name)
+		folded := strings.ToLower(e.Name)
+		if other, ok := names[folded]; ok {
+			return fmt.Errorf("entry %q: would be the same file as %q", e.Name, other)
 		}
+		names[folded] = e.Name
 	}
 	return nil
 }

@@ -85,7 +85,9 @@ func parseLine(line string) (string, release.Digest, error) {
 // differently.
 func checkName(name string) error {
 	bad := func(r rune) bool { return r < ' ' || r == 0x7f || r == '/' || r == '\\' || r == '\ufffd' }
-	if name == "" || name == "." || name == ".." || strings.ContainsFunc(name, bad) || strings.HasPrefix(name, " ") {
+	switch {
+	case name == "", name == ".", name == "..", name == "-", // which is standard input
+		strings.HasPrefix(name, " "), strings.ContainsFunc(name, bad):
 		return fmt.Errorf("name %.200q: want the base name of a file", name)
 	}
 	return nil

@@ -4,7 +4,6 @@ import (
 	"bufio"
 	"bytes"
 	"crypto/sha256"
-	"errors"
 	"fmt"
 	"io"
 	"io/fs"
@@ -39,17 +38,19 @@ func Copy(path string, r io.Reader) (release.File, error) {
 // create lets write fill a file beside path and renames it to path; when anything
 // fails, nothing is left. The caller names the file in the error.
 func create(path string, write func(io.Writer) error) (_ release.File, err error) {
-	temporary, err := os.CreateTemp(filepath.Dir(path), ".pack-*")
+	dir := filepath.Dir(path)
+	temporary, err := os.CreateTemp(dir, ".pack-*")
 	if err != nil {
-		return release.File{}, err
+		return release.File{}, fmt.Errorf("creating a file in %q: %w", dir, bare(err))
 	}
 	defer func() {
 		if err != nil {
-			err = errors.Join(bare(err), errorUnless(os.Remove(temporary.Name()), fs.ErrNotExist))
+			// The first error is the one to report; closing twice does no harm.
+			_ = temporary.Close()
+			_ = os.Remove(temporary.Name())
+			err = bare(err)
 		}
 	}()
-	// After a successful Close the second one only reports that the file is closed.
-	defer temporary.Close() //nolint:errcheck
 	out := &counter{w: temporary}
 	hash := sha256.New()
 	buffer := bufio.NewWriterSize(io.MultiWriter(out, hash), 64<<10)
@@ -93,13 +94,6 @@ func bare(err error) error {
 		return e.Err
 	case *os.LinkError:
 		return e.Err
-	}
-	return err
-}
-
-func errorUnless(err, expected error) error {
-	if errors.Is(err, expected) {
-		return nil
 	}
 	return err
 }

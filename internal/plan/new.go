@@ -118,6 +118,9 @@ func imagePlan(p Plan, cfg Image, tags []string) (*ImagePlan, error) {
 	repository := cfg.Repository
 	if repository == "" && p.Repository.Owner != "" {
 		repository = "ghcr.io/" + strings.ToLower(p.Repository.String())
+		if p.Module.Dir != "." { // a module of its own line of versions
+			repository += "/" + strings.ToLower(p.Project)
+		}
 	}
 	if cfg.Skip || repository == "" {
 		return nil, nil

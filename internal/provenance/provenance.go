@@ -1,0 +1,211 @@
+// Package provenance states how a release was made: an in-toto statement v1
+// (https://in-toto.io/Statement/v1) whose predicate is SLSA provenance v1
+// (https://slsa.dev/spec/v1.0/provenance). It is pure: it neither signs statements
+// nor decides whether one may be believed.
+//
+// The build type says how the parameters are to be read:
+//
+//   - externalParameters are what the plan of the release was made of: repository,
+//     module, tag, platforms, builds with their flags, further files, commands, and
+//     the inputs of the run.
+//   - internalParameters hold contentDigest, the digest of the part of the plan that
+//     shapes bytes (plan.Plan.Content): the same digest means the same artifacts.
+//   - resolvedDependencies are the commit first, then the Go toolchain, then every
+//     module, sorted by path and version, with the h1 sum of go.sum as a dirHash
+//     (https://github.com/in-toto/attestation/blob/main/spec/v1/digest_set.md).
+package provenance
+
+import (
+	"encoding/base64"
+	"encoding/hex"
+	"encoding/json"
+	"fmt"
+	"maps"
+	"net/url"
+	"regexp"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/org/pgo-release/internal/plan"
+	"github.com/org/pgo-release/internal/release"
+)
+
+const (
+	// PredicateType is SLSA provenance v1.
+	PredicateType = "https://slsa.dev/provenance/v1"
+	// BuildType is how this program builds, as the package comment describes it.
+	BuildType = "https://github.com/org/pgo-release/buildtypes/release/v1"
+	// MaxSubjects is how many files one statement may speak of: verifiers take no more.
+	MaxSubjects = 1024
+
+	statementType = "https://in-toto.io/Statement/v1"
+)
+
+// Run is what a statement says about the run that made a release.
+type Run struct {
+	BuilderID    string            // URI of who built: the workflow (https://github.com/ and job_workflow_ref), or an id of its own where none ran
+	InvocationID string            // URI of the run; may be empty
+	Started      time.Time         // written in UTC, to the second
+	Finished     time.Time         // not before Started
+	Inputs       map[string]string // external parameters beyond the plan; never a secret
+	Modules      []Module          // compiled into the binaries, in any order
+}
+
+// Module is a Go module that was compiled in.
+type Module struct {
+	Path    string
+	Version string // such as v1.2.3; empty: replaced by a directory of the repository
+	Sum     string // as in go.sum, "h1:…"; empty together with Version
+}
+
+// New states that a run made the subjects, as planned. The subjects are sorted by
+// name; their names must be unique, and there must be one of them and not more than
+// MaxSubjects. The plan must say which repository, tag and commit it is for.
+func New(p plan.Plan, subjects []release.Asset, run Run) (Statement, error) {
+	content, err := p.Content()
+	if err != nil {
+		return Statement{}, fmt.Errorf("digesting the plan of %q: %w", p.Tag, err)
+	}
+	s := Statement{Type: statementType, PredicateType: PredicateType}
+	if s.Subject, err = subjectsOf(subjects); err != nil {
+		return Statement{}, err
+	}
+	dependencies, err := dependenciesOf(p, run.Modules)
+	if err != nil {
+		return Statement{}, err
+	}
+	details, err := detailsOf(run)
+	if err != nil {
+		return Statement{}, err
+	}
+	s.Predicate = predicate{
+		BuildDefinition: buildDefinition{
+			BuildType:            BuildType,
+			ExternalParameters:   parametersOf(p, run.Inputs),
+			InternalParameters:   internalParameters{ContentDigest: string(content)},
+			ResolvedDependencies: dependencies,
+		},
+		RunDetails: details,
+	}
+	// What no verifier could read must not be signed: it would stay in the log for ever.
+	text, err := s.JSON()
+	if err != nil {
+		return Statement{}, err
+	}
+	if _, err := Parse(text); err != nil {
+		return Statement{}, err
+	}
+	return s, nil
+}
+
+// JSON is the statement in the form that is signed: compact, the same bytes for the
+// same statement.
+func (s Statement) JSON() ([]byte, error) {
+	text, err := json.Marshal(s)
+	if err != nil {
+		return nil, fmt.Errorf("encoding the statement: %w", err)
+	}
+	return text, nil
+}
+
+func subjectsOf(assets []release.Asset) ([]subject, error) {
+	var out []subject
+	for _, a := range assets {
+		digest, err := release.ParseDigest(string(a.Digest))
+		if err != nil {
+			return nil, fmt.Errorf("describing %q: %w", a.Name, err)
+		}
+		out = append(out, subject{Name: a.Name, Digest: map[string]string{"sha256": digest.Hex()}})
+	}
+	slices.SortFunc(out, func(a, b subject) int { return strings.Compare(a.Name, b.Name) })
+	return out, nil
+}
+
+func parametersOf(p plan.Plan, inputs map[string]string) externalParameters {
+	out := externalParameters{
+		Repository: p.Repository.URL(), Module: p.Module.Path, Directory: p.Module.Dir, Tag: p.Tag,
+		Files: p.Files, Include: p.Include, Prepare: p.Prepare, Inputs: inputs,
+	}
+	for _, u := range p.Units {
+		platform := u.Target.String()
+		if !slices.Contains(out.Platforms, platform) {
+			out.Platforms = append(out.Platforms, platform)
+		}
+		b := build{
+			Name: u.Build, Main: u.Main, Platform: platform, Binary: u.Binary,
+			Archive: u.Archive, Ldflags: u.Ldflags, Tags: u.Tags,
+		}
+		for _, name := range slices.Sorted(maps.Keys(u.Env)) {
+			b.Env = append(b.Env, name+"="+u.Env[name])
+		}
+		out.Builds = append(out.Builds, b)
+	}
+	if p.Image != nil {
+		out.Image = p.Image.Repository
+	}
+	return out
+}
+
+// commitForm is SHA-1 or SHA-256 as git writes them.
+const commitForm = `^([0-9a-f]{40}|[0-9a-f]{64})$`
+
+func dependenciesOf(p plan.Plan, modules []Module) ([]descriptor, error) {
+	if p.Repository.URL() == "" || p.Tag == "" || p.Toolchain == "" {
+		return nil, fmt.Errorf("describing the source: repository %q, tag %q and toolchain %q: want all three", p.Repository, p.Tag, p.Toolchain)
+	}
+	if !regexp.MustCompile(commitForm).MatchString(p.Commit) {
+		return nil, fmt.Errorf("describing the source: commit %q: want the full hash", p.Commit)
+	}
+	out := []descriptor{
+		{URI: "git+" + p.Repository.URL() + "@refs/tags/" + p.Tag, Digest: map[string]string{"gitCommit": p.Commit}},
+		{Name: toolchainName, URI: "pkg:golang/stdlib@" + strings.TrimPrefix(p.Toolchain, "go"), Annotations: map[string]string{"version": p.Toolchain}},
+	}
+	modules = slices.Clone(modules)
+	slices.SortFunc(modules, func(a, b Module) int {
+		return strings.Compare(a.Path+"@"+a.Version, b.Path+"@"+b.Version)
+	})
+	for _, m := range slices.Compact(modules) {
+		d := descriptor{Name: m.Path, URI: "pkg:golang/" + m.Path}
+		if m.Version == "" && m.Sum == "" {
+			out = append(out, d)
+			continue
+		}
+		sum, err := dirHash(m.Sum)
+		if err != nil || m.Version == "" || m.Path == "" {
+			return nil, fmt.Errorf("describing module %q at %q: sum %q: want h1: and base64, as in go.sum", m.Path, m.Version, m.Sum)
+		}
+		d.URI += "@" + m.Version
+		d.Digest = map[string]string{"dirHash": sum}
+		out = append(out, d)
+	}
+	return out, nil
+}
+
+// dirHash is an h1 sum as in-toto writes it: in hexadecimal and without "h1:".
+func dirHash(sum string) (string, error) {
+	text, ok := strings.CutPrefix(sum, "h1:")
+	raw, err := base64.StdEncoding.DecodeString(text)
+	if err == nil && (!ok || len(raw) != 32) {
+		err = fmt.Errorf("not an h1 sum")
+	}
+	return hex.EncodeToString(raw), err
+}
+
+func detailsOf(run Run) (runDetails, error) {
+	id, err := url.Parse(run.BuilderID)
+	if err != nil || !id.IsAbs() {
+		return runDetails{}, fmt.Errorf("describing the run: builder id %q: want an absolute URI", run.BuilderID)
+	}
+	if run.Started.IsZero() || run.Finished.Before(run.Started) {
+		return runDetails{}, fmt.Errorf("describing the run: it started at %s and finished at %s", run.Started, run.Finished)
+	}
+	return runDetails{
+		Builder: builder{ID: run.BuilderID},
+		Metadata: metadata{
+			InvocationID: run.InvocationID,
+			StartedOn:    run.Started.UTC().Truncate(time.Second),
+			FinishedOn:   run.Finished.UTC().Truncate(time.Second),
+		},
+	}, nil
+}

@@ -1,0 +1,153 @@
+package provenance
+
+import (
+	"strings"
+	"time"
+
+	"github.com/org/pgo-release/internal/release"
+)
+
+// Statement is an in-toto statement with SLSA provenance. It comes from New or Parse
+// and is read through its methods; the fields are exported for encoding/json alone.
+type Statement struct {
+	Type          string    `json:"_type"`
+	Subject       []subject `json:"subject"`
+	PredicateType string    `json:"predicateType"`
+	Predicate     predicate `json:"predicate"`
+}
+
+type subject struct {
+	Name   string            `json:"name"`
+	Digest map[string]string `json:"digest"`
+}
+
+type predicate struct {
+	BuildDefinition buildDefinition `json:"buildDefinition"`
+	RunDetails      runDetails      `json:"runDetails"`
+}
+
+type buildDefinition struct {
+	BuildType            string             `json:"buildType"`
+	ExternalParameters   externalParameters `json:"externalParameters"`
+	InternalParameters   internalParameters `json:"internalParameters"`
+	ResolvedDependencies []descriptor       `json:"resolvedDependencies"`
+}
+
+type externalParameters struct {
+	Repository string            `json:"repository"`
+	Module     string            `json:"module"`
+	Directory  string            `json:"directory"`
+	Tag        string            `json:"tag"`
+	Platforms  []string          `json:"platforms"`
+	Builds     []build           `json:"builds"`
+	Files      []string          `json:"files,omitempty"`
+	Include    []string          `json:"include,omitempty"`
+	Prepare    []string          `json:"prepare,omitempty"`
+	Image      string            `json:"image,omitempty"`
+	Inputs     map[string]string `json:"inputs,omitempty"`
+}
+
+// build is one program for one platform. The environment is a list, as NAME=value,
+// because its names may differ in case alone, which no object of a statement may.
+type build struct {
+	Name     string   `json:"name"`
+	Main     string   `json:"main"`
+	Platform string   `json:"platform"`
+	Binary   string   `json:"binary"`
+	Archive  string   `json:"archive"`
+	Ldflags  string   `json:"ldflags,omitempty"`
+	Tags     []string `json:"tags,omitempty"`
+	Env      []string `json:"env,omitempty"`
+}
+
+type internalParameters struct {
+	ContentDigest string `json:"contentDigest"`
+}
+
+type descriptor struct {
+	Name        string            `json:"name,omitempty"`
+	URI         string            `json:"uri,omitempty"`
+	Digest      map[string]string `json:"digest,omitempty"`
+	Annotations map[string]string `json:"annotations,omitempty"`
+}
+
+type runDetails struct {
+	Builder  builder  `json:"builder"`
+	Metadata metadata `json:"metadata"`
+}
+
+type builder struct {
+	ID string `json:"id"`
+}
+
+type metadata struct {
+	InvocationID string    `json:"invocationId,omitempty"`
+	StartedOn    time.Time `json:"startedOn,omitzero"`
+	FinishedOn   time.Time `json:"finishedOn,omitzero"`
+}
+
+const toolchainName = "go"
+
+// Subjects are the digests of the files that the statement speaks of, by name.
+func (s Statement) Subjects() map[string]release.Digest {
+	out := make(map[string]release.Digest, len(s.Subject))
+	for _, sub := range s.Subject {
+		// Parse has seen that each is one.
+		if digest, err := release.ParseDigest(sub.Digest["sha256"]); err == nil {
+			out[sub.Name] = digest
+		}
+	}
+	return out
+}
+
+// BuildType says how the statement's parameters are to be read; BuildType (the
+// constant) of statements that New made.
+func (s Statement) BuildType() string { return s.Predicate.BuildDefinition.BuildType }
+
+// BuilderID is the URI of who built.
+func (s Statement) BuilderID() string { return s.Predicate.RunDetails.Builder.ID }
+
+// InvocationID is the URI of the run, or empty.
+func (s Statement) InvocationID() string { return s.Predicate.RunDetails.Metadata.InvocationID }
+
+// Repository is the URL of the repository that was asked for.
+func (s Statement) Repository() string {
+	return s.Predicate.BuildDefinition.ExternalParameters.Repository
+}
+
+// Tag is the tag that was asked for.
+func (s Statement) Tag() string { return s.Predicate.BuildDefinition.ExternalParameters.Tag }
+
+// Commit is the full hash of the commit that was built: of the first dependency,
+// which must be a git repository. It is empty where the statement names none.
+func (s Statement) Commit() string {
+	dependencies := s.Predicate.BuildDefinition.ResolvedDependencies
+	if len(dependencies) == 0 || !strings.HasPrefix(dependencies[0].URI, "git+") {
+		return ""
+	}
+	return dependencies[0].Digest["gitCommit"]
+}
+
+// Source is the URI of the first dependency, such as
+// git+https://github.com/owner/name@refs/tags/v1.2.3; empty where there is none.
+func (s Statement) Source() string {
+	if dependencies := s.Predicate.BuildDefinition.ResolvedDependencies; len(dependencies) > 0 {
+		return dependencies[0].URI
+	}
+	return ""
+}
+
+// Toolchain is the version of Go that compiled, such as "go1.26.8", or empty.
+func (s Statement) Toolchain() string {
+	for _, d := range s.Predicate.BuildDefinition.ResolvedDependencies {
+		if d.Name == toolchainName {
+			return d.Annotations["version"]
+		}
+	}
+	return ""
+}
+
+// ContentDigest is plan.Plan.Content of the plan that was executed, or empty.
+func (s Statement) ContentDigest() release.Digest {
+	return release.Digest(s.Predicate.BuildDefinition.InternalParameters.ContentDigest)
+}
