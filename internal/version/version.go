@@ -7,7 +7,6 @@
 package version
 
 import (
-	"errors"
 	"fmt"
 	"regexp"
 	"strings"
@@ -37,6 +36,7 @@ func (v *Violation) Hint() string { return v.Want }
 
 var (
 	leadingZero = regexp.MustCompile(`(^|[.-])(0[0-9]+)($|[.-])`)
+	core        = regexp.MustCompile(`^[0-9]+\.[0-9]+\.[0-9]+$`)
 	floating    = regexp.MustCompile(`^v(0|[1-9][0-9]*)(\.(0|[1-9][0-9]*))?$`)
 )
 
@@ -69,17 +69,18 @@ func Parse(tag, dir string) (Version, error) {
 		return no("T01", "use "+prefix+"v"+strings.TrimPrefix(rest, "V"),
 			`Go ignores tags without a lower-case "v"`)
 	}
-	core, _, _ := strings.Cut(rest[1:], "+")
-	if m := leadingZero.FindStringSubmatch(core); m != nil {
+	plain, _, _ := strings.Cut(rest[1:], "+")
+	if m := leadingZero.FindStringSubmatch(plain); m != nil {
 		return no("T03", "", "leading zero in %q", m[2])
 	}
+	numbers, _, _ := strings.Cut(plain, "-")
 	number, err := semver.StrictNewVersion(rest[1:])
 	switch {
-	case errors.Is(err, semver.ErrInvalidCharacters), errors.Is(err, semver.ErrInvalidPrerelease):
-		return no("T07", "", "%s", strings.ToLower(err.Error()))
-	case err != nil:
+	case err != nil && strings.Trim(numbers, "0123456789.x*") == "" && !core.MatchString(numbers):
 		return no("T02", "use a tag such as "+prefix+"v1.2.3 or "+prefix+"v1.2.3-rc.1",
 			"a version is exactly MAJOR.MINOR.PATCH, then maybe -PRERELEASE")
+	case err != nil:
+		return no("T07", "", "%s", strings.ToLower(err.Error()))
 	case number.Metadata() != "":
 		return no("T05", "use "+prefix+"v"+strings.TrimSuffix(number.String(), "+"+number.Metadata()),
 			"build metadata is not allowed in image tags, and Go turns it into a pseudo-version")
