@@ -48,10 +48,10 @@ func (r *Repo) Facts(ctx context.Context, tag string) (plan.Facts, error) {
 		}
 	}
 	f.Files = tree.names
-	group, ctx := errgroup.WithContext(ctx)
-	group.Go(func() (err error) { f.Time, err = r.commitTime(ctx, f.Commit); return err })
-	group.Go(func() (err error) { f.Dirty, err = r.dirty(ctx); return err })
-	group.Go(func() (err error) { f.Module, f.Mains, err = r.module(ctx, tree, dir); return err })
+	group, shared := errgroup.WithContext(ctx)
+	group.Go(func() (err error) { f.Time, err = r.commitTime(shared, f.Commit); return err })
+	group.Go(func() (err error) { f.Dirty, err = r.dirty(shared); return err })
+	group.Go(func() (err error) { f.Module, f.Mains, err = r.module(shared, tree, dir); return err })
 	if err := group.Wait(); err != nil {
 		return f, err
 	}
