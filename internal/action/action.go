@@ -1,0 +1,119 @@
+// Package action is GitHub Actions as a job sees it: what the runner says in its
+// environment, and what it is told in files and commands
+// (https://docs.github.com/en/actions/reference/workflows-and-actions/workflow-commands).
+// It is the only room that imports go-githubactions.
+package action
+
+import (
+	"crypto/rand"
+	"errors"
+	"fmt"
+	"io"
+	"maps"
+	"os"
+	"slices"
+	"strings"
+	"unicode/utf8"
+
+	"github.com/sethvargo/go-githubactions"
+)
+
+// Runner is the runner of the job that this process is part of.
+type Runner struct {
+	getenv   func(string) string
+	commands *githubactions.Action
+}
+
+// Detect tells whether this process runs in GitHub Actions. Commands to the runner,
+// such as masks, are written to out.
+func Detect(getenv func(string) string, out io.Writer) (*Runner, bool) {
+	if getenv("GITHUB_ACTIONS") != "true" {
+		return nil, false
+	}
+	return &Runner{getenv: getenv, commands: githubactions.New(
+		githubactions.WithGetenv(getenv), githubactions.WithWriter(out),
+	)}, true
+}
+
+// Ref is the tag that started the run; ok is false when a branch did.
+func (r *Runner) Ref() (tag string, ok bool) {
+	return strings.CutPrefix(r.getenv("GITHUB_REF"), "refs/tags/")
+}
+
+// server is where the repository's pages are: https://github.com but on GitHub
+// Enterprise Server.
+func (r *Runner) server() string {
+	if url := r.getenv("GITHUB_SERVER_URL"); url != "" {
+		return strings.TrimSuffix(url, "/")
+	}
+	return "https://github.com"
+}
+
+// BuilderID is the URI of the workflow that runs, as the certificate names it when
+// the workflow is no reusable one.
+func (r *Runner) BuilderID() string {
+	return r.server() + "/" + r.getenv("GITHUB_WORKFLOW_REF")
+}
+
+// InvocationID is the URI of this run and attempt.
+func (r *Runner) InvocationID() string {
+	return fmt.Sprintf("%s/%s/actions/runs/%s/attempts/%s", r.server(),
+		r.getenv("GITHUB_REPOSITORY"), r.getenv("GITHUB_RUN_ID"), r.getenv("GITHUB_RUN_ATTEMPT"))
+}
+
+// Mask makes the runner replace a secret in the log with asterisks.
+func (r *Runner) Mask(secret string) {
+	if secret != "" {
+		r.commands.AddMask(secret)
+	}
+}
+
+// Outputs sets the outputs of the step, in the order of their names. The delimiter is
+// random, so that no value can end itself and begin another output.
+func (r *Runner) Outputs(values map[string]string) error {
+	var text strings.Builder
+	for _, name := range slices.Sorted(maps.Keys(values)) {
+		delimiter := "pgo-release-" + rand.Text()
+		fmt.Fprintf(&text, "%s<<%s\n%s\n%s\n", name, delimiter, values[name], delimiter)
+	}
+	return r.appendTo("GITHUB_OUTPUT", text.String())
+}
+
+// maxSummary is what a step may add to its summary, in bytes; the runner shows nothing
+// of a longer one.
+const maxSummary = 1 << 20
+
+// Summary adds Markdown to the job's summary. What is too long for the runner is cut
+// at a line.
+func (r *Runner) Summary(markdown string) error {
+	const notice = "\n\n(cut: the summary was longer than GitHub shows)\n"
+	if limit := maxSummary - len(notice); len(markdown) > limit {
+		markdown = markdown[:limit]
+		if at := strings.LastIndexByte(markdown, '\n'); at > 0 {
+			markdown = markdown[:at]
+		}
+		for !utf8.ValidString(markdown) {
+			markdown = markdown[:len(markdown)-1]
+		}
+		markdown += notice
+	}
+	return r.appendTo("GITHUB_STEP_SUMMARY", markdown)
+}
+
+// appendTo adds text to the file that the runner named in a variable. Where it named
+// none, there is nobody to tell.
+func (r *Runner) appendTo(variable, text string) error {
+	path := r.getenv(variable)
+	if path == "" {
+		return nil
+	}
+	f, err := os.OpenFile(path, os.O_APPEND|os.O_CREATE|os.O_WRONLY, 0o644)
+	if err != nil {
+		return fmt.Errorf("writing to %s: %w", variable, err)
+	}
+	_, err = f.WriteString(text)
+	if err := errors.Join(err, f.Close()); err != nil {
+		return fmt.Errorf("writing to %s: %w", variable, err)
+	}
+	return nil
+}
