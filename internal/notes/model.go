@@ -8,6 +8,7 @@ import "time"
 // Commit is a commit of the released range.
 type Commit struct {
 	SHA     string
+	Parents []string // hashes; more than one: a merge
 	Subject string
 	Body    string
 	Author  string // name, as git has it

@@ -13,7 +13,7 @@ import (
 // Commits are the commits that are reachable from commit and not from the tag
 // previous, newest first; the whole history when previous is empty or unknown here.
 func (r *Repo) Commits(ctx context.Context, previous, commit string) ([]notes.Commit, error) {
-	args := []string{"log", "-z", "--no-show-signature", "--format=%H%x00%ct%x00%an%x00%ae%x00%s%x00%b", commit}
+	args := []string{"log", "-z", "--no-show-signature", "--format=%H%x00%ct%x00%an%x00%ae%x00%P%x00%s%x00%b", commit}
 	if previous != "" {
 		if _, err := r.gitTop(ctx, "rev-parse", "--verify", "--quiet", "refs/tags/"+previous+"^{commit}"); err == nil {
 			args = append(args, "^refs/tags/"+previous)
@@ -23,7 +23,7 @@ func (r *Repo) Commits(ctx context.Context, previous, commit string) ([]notes.Co
 	if err != nil {
 		return nil, fmt.Errorf("reading the commits since %q: %w", previous, err)
 	}
-	const width = 6
+	const width = 7
 	if out == "" {
 		return nil, nil
 	}
@@ -39,7 +39,8 @@ func (r *Repo) Commits(ctx context.Context, previous, commit string) ([]notes.Co
 			return nil, fmt.Errorf("reading commit %s: %w", f[0], err)
 		}
 		commits = append(commits, notes.Commit{
-			SHA: f[0], Time: time.Unix(seconds, 0).UTC(), Author: f[2], Email: f[3], Subject: f[4], Body: f[5],
+			SHA: f[0], Time: time.Unix(seconds, 0).UTC(), Author: f[2], Email: f[3],
+			Parents: strings.Fields(f[4]), Subject: f[5], Body: f[6],
 		})
 	}
 	return commits, nil
