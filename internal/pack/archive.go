@@ -15,6 +15,7 @@ import (
 	"archive/tar"
 	"archive/zip"
 	"context"
+	"errors"
 	"fmt"
 	"io"
 	"io/fs"
@@ -64,17 +65,21 @@ func archive(ctx context.Context, format, path string, entries []Entry, modified
 	}
 	modified = modified.UTC().Truncate(time.Second)
 	return create(path, func(w io.Writer) error {
-		container, err := newContainer(format, w, modified)
-		if err != nil {
-			return err
-		}
-		for _, e := range entries {
-			if err := add(ctx, container, e); err != nil {
-				return fmt.Errorf("writing %q: %w", e.Name, err)
-			}
-		}
-		return container.close()
+		return write(ctx, format, w, entries, modified)
 	})
+}
+
+func write(ctx context.Context, format string, w io.Writer, entries []Entry, modified time.Time) error {
+	container, err := newContainer(format, w, modified)
+	if err != nil {
+		return err
+	}
+	for _, e := range entries {
+		if err := add(ctx, container, e); err != nil {
+			return fmt.Errorf("writing %q: %w", e.Name, err)
+		}
+	}
+	return container.close()
 }
 
 func checkEntries(entries []Entry) error {
@@ -124,7 +129,7 @@ func add(ctx context.Context, to container, e Entry) error {
 		return err
 	}
 	n, err := io.Copy(w, &reader{ctx: ctx, r: file})
-	if err == nil && n != info.Size() {
+	if errors.Is(err, tar.ErrWriteTooLong) || err == nil && n != info.Size() {
 		err = fmt.Errorf("%s changed while it was read", e.Path)
 	}
 	return err
@@ -152,11 +157,12 @@ type container interface {
 func newContainer(format string, w io.Writer, modified time.Time) (container, error) {
 	switch format {
 	case plan.FormatTarGz:
-		// The header that the writer makes by default has neither name nor time.
 		compressor, err := gzip.NewWriterLevel(w, level)
 		if err != nil {
 			return nil, err
 		}
+		// The zero time.Time would be written as a time in 2042; this one is "no time".
+		compressor.ModTime = time.Unix(0, 0)
 		return &tarball{tar.NewWriter(compressor), compressor, modified}, nil
 	case plan.FormatTarZst:
 		// One goroutine: how a stream is cut must not depend on the machine.

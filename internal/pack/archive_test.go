@@ -6,6 +6,7 @@ import (
 	"bytes"
 	"compress/gzip"
 	"context"
+	"crypto/rand"
 	"errors"
 	"io"
 	"io/fs"
@@ -14,6 +15,7 @@ import (
 	"strings"
 	"syscall"
 	"testing"
+	"testing/iotest"
 	"time"
 
 	"github.com/org/pgo-release/internal/plan"
@@ -57,9 +59,9 @@ func formats() []string { return []string{plan.FormatTarGz, plan.FormatTarZst, p
 func TestArchiveDependsOnItsInputAlone(t *testing.T) {
 	// The digests pin the bytes: a change of the compressor or of a header is seen here.
 	want := map[string]release.Digest{
-		plan.FormatTarGz:  "sha256:GZ",
-		plan.FormatTarZst: "sha256:ZST",
-		plan.FormatZip:    "sha256:ZIP",
+		plan.FormatTarGz:  "sha256:f983631a3ce5209ec76f2e28c4125e85799992fe8213edf04b5cfde7034122ff",
+		plan.FormatTarZst: "sha256:259f0f064861a5f474b8b47f06b482f3a6b92e1b2dc85161de076a5b6b8bef07",
+		plan.FormatZip:    "sha256:f4bc860d88f89c7ce6ab030f4c138108cb8ef76bd91ca6ff05d0ed2036651834",
 	}
 	for _, format := range formats() {
 		first := entries(t, 0o600)
@@ -258,40 +260,80 @@ func TestArchiveKeepsWhatWasThereWhenItFails(t *testing.T) {
 	}
 }
 
-func TestEntryThatGrowsIsAnError(t *testing.T) {
-	e := entries(t, 0o600)[1]
-	for size, want := range map[int64]string{4: "write too long", 9: "changed while it was read"} {
-		c, err := newContainer(plan.FormatTarGz, io.Discard, made())
+func TestEntryOfAnotherSizeIsAnError(t *testing.T) {
+	// Files of procfs say that they are empty and are not: as if they had grown.
+	for _, format := range formats() {
+		_, err := Archive(t.Context(), format, filepath.Join(t.TempDir(), "x"),
+			[]Entry{{Name: "status", Path: "/proc/self/status", Mode: 0o644}}, made())
+		if want := `packing "x": writing "status": /proc/self/status changed while it was read`; err == nil || err.Error() != want {
+			t.Errorf("%s: error %v, want %s", format, err, want)
+		}
+	}
+}
+
+// full takes left bytes and then has no space any more.
+type full struct{ left int }
+
+func (f *full) Write(p []byte) (int, error) {
+	n := min(len(p), f.left)
+	f.left -= n
+	if n < len(p) {
+		return n, &fs.PathError{Op: "write", Path: ".pack-1234", Err: syscall.ENOSPC}
+	}
+	return n, nil
+}
+
+func TestDiskFull(t *testing.T) {
+	e := entries(t, 0o600)
+	random := make([]byte, 4<<20) // more than a compressor holds back
+	if _, err := rand.Read(random); err != nil {
+		t.Fatal(err)
+	}
+	if err := os.WriteFile(e[0].Path, random, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	for _, format := range formats() {
+		err := write(t.Context(), format, &counter{w: &full{left: 1000}}, e[:1], made())
+		if want := `writing "hello": no space left on device`; err == nil || err.Error() != want || !errors.Is(err, syscall.ENOSPC) {
+			t.Errorf("%s: error %v, want %s", format, err, want)
+		}
+	}
+}
+
+func TestNothingIsLeftOfAFailedWrite(t *testing.T) {
+	dir := t.TempDir()
+	broken := iotest.ErrReader(errors.New("broken"))
+	_, err := Copy(filepath.Join(dir, "x"), io.MultiReader(strings.NewReader("half"), broken))
+	if want := `writing "x": broken`; err == nil || err.Error() != want {
+		t.Errorf("error %v, want %s", err, want)
+	}
+	empty(t, dir)
+	_, err = WriteFile(filepath.Join(dir, "absent", "x"), nil)
+	if want := `writing "x": creating a file in "` + dir + `/absent": no such file or directory`; err == nil || err.Error() != want {
+		t.Errorf("error %v, want %s", err, want)
+	}
+	if err := os.Mkdir(filepath.Join(dir, "taken"), 0o700); err != nil {
+		t.Fatal(err)
+	}
+	_, err = WriteFile(filepath.Join(dir, "taken"), nil)
+	if want := `writing "taken": file exists`; err == nil || err.Error() != want {
+		t.Errorf("error %v, want %s", err, want)
+	}
+	if left, err := os.ReadDir(dir); err != nil || len(left) != 1 {
+		t.Errorf("left %v, %v", left, err)
+	}
+}
+
+func TestWriteFile(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "notes.md")
+	for _, content := range []string{"first, and longer", "second", ""} {
+		f, err := WriteFile(path, []byte(content))
 		if err != nil {
 			t.Fatal(err)
 		}
-		if err := add(t.Context(), lying{c, size}, e); err == nil || !strings.Contains(err.Error(), want) {
-			t.Errorf("size %d: error %v, want %s", size, err, want)
+		checkFile(t, f)
+		if f.Size != int64(len(content)) {
+			t.Errorf("%q: %d bytes", content, f.Size)
 		}
 	}
-}
-
-// lying announces another size than the file has, as if it changed after it was
-// looked at.
-type lying struct {
-	container
-	size int64
-}
-
-func (l lying) next(e Entry, _ int64) (io.Writer, error) {
-	w, err := l.container.next(e, l.size)
-	// A shorter copy looks as if the file had shrunk.
-	return &short{w: w, extra: l.size - 8}, err
-}
-
-type short struct {
-	w     io.Writer
-	extra int64
-}
-
-func (s *short) Write(p []byte) (int, error) {
-	if s.extra > 0 {
-		return len(p) - 1, io.ErrShortWrite
-	}
-	return s.w.Write(p)
 }

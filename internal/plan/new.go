@@ -19,13 +19,10 @@ const (
 // New makes the plan of a release. The errors are release.Problems.
 func New(cfg Config, facts Facts) (Plan, error) {
 	p := Plan{
-		Schema: Schema, Project: cfg.Project, Repository: facts.Repository, Module: facts.Module,
+		Schema: Schema, Project: ProjectName(cfg, facts), Repository: facts.Repository, Module: facts.Module,
 		Commit: facts.Commit, Time: facts.Time.UTC(), Toolchain: facts.Toolchain,
 		Snapshot: cfg.Snapshot, Draft: cfg.Draft, Notes: cfg.Notes,
 		Include: cfg.Include, Prepare: cfg.Prepare,
-	}
-	if p.Project == "" {
-		p.Project = baseName(facts.Module.Path)
 	}
 	if cfg.Repository != "" {
 		owner, name, ok := strings.Cut(cfg.Repository, "/")
@@ -56,6 +53,14 @@ func New(cfg Config, facts Facts) (Plan, error) {
 		return Plan{}, err
 	}
 	return p, checkAssets(p)
+}
+
+// ProjectName is what the configuration says, or the last element of the module path.
+func ProjectName(cfg Config, facts Facts) string {
+	if cfg.Project != "" {
+		return cfg.Project
+	}
+	return baseName(facts.Module.Path)
 }
 
 // decideVersion sets everything that follows from the tag and returns the image tags.

@@ -28,24 +28,24 @@ func Parse(text []byte) (Statement, error) {
 	if err := checkMembers(json.NewDecoder(bytes.NewReader(text))); err != nil {
 		return Statement{}, fmt.Errorf("parsing the statement: %w", err)
 	}
-	var s Statement
-	if err := json.Unmarshal(text, &s); err != nil {
+	var doc document
+	if err := json.Unmarshal(text, &doc); err != nil {
 		return Statement{}, fmt.Errorf("parsing the statement: %w", err)
 	}
-	if s.Type != statementType {
-		return Statement{}, fmt.Errorf("parsing the statement: _type %q: want %q", s.Type, statementType)
+	if doc.Type != statementType {
+		return Statement{}, fmt.Errorf("parsing the statement: _type %q: want %q", doc.Type, statementType)
 	}
-	if s.PredicateType != PredicateType {
-		return Statement{}, fmt.Errorf("parsing the statement: predicateType %q: want %q", s.PredicateType, PredicateType)
+	if doc.PredicateType != PredicateType {
+		return Statement{}, fmt.Errorf("parsing the statement: predicateType %q: want %q", doc.PredicateType, PredicateType)
 	}
-	if err := checkSubjects(s.Subject); err != nil {
+	if err := checkSubjects(doc.Subject); err != nil {
 		return Statement{}, fmt.Errorf("parsing the statement: %w", err)
 	}
-	content := s.Predicate.BuildDefinition.InternalParameters.ContentDigest
+	content := doc.Predicate.BuildDefinition.InternalParameters.ContentDigest
 	if _, err := release.ParseDigest(content); content != "" && err != nil {
 		return Statement{}, fmt.Errorf("parsing the statement: contentDigest: %w", err)
 	}
-	return s, nil
+	return Statement{doc}, nil
 }
 
 func checkSubjects(subjects []subject) error {
@@ -91,7 +91,7 @@ func checkMembers(d *json.Decoder) error {
 		case token == json.Delim('}'), token == json.Delim(']'):
 			open = open[:len(open)-1]
 		case name && isText:
-			key := strings.ToLower(text)
+			key := strings.ToLower(strings.ToUpper(text)) // as encoding/json folds: ſ is s, and K (Kelvin) is k
 			if open[len(open)-1][key] {
 				return fmt.Errorf("member %q stands twice in one object", text)
 			}

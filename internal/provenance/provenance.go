@@ -12,10 +12,12 @@
 //     shapes bytes (plan.Plan.Content): the same digest means the same artifacts.
 //   - resolvedDependencies are the commit first, then the Go toolchain, then every
 //     module, sorted by path and version, with the h1 sum of go.sum as a dirHash
-//     (https://github.com/in-toto/attestation/blob/main/spec/v1/digest_set.md).
+//     (https://github.com/in-toto/attestation/blob/main/spec/v1/digest_set.md). A
+//     module without a sum is one whose source the commit holds.
 package provenance
 
 import (
+	"crypto/sha256"
 	"encoding/base64"
 	"encoding/hex"
 	"encoding/json"
@@ -56,19 +58,19 @@ type Run struct {
 type Module struct {
 	Path    string
 	Version string // such as v1.2.3; empty: replaced by a directory of the repository
-	Sum     string // as in go.sum, "h1:…"; empty together with Version
+	Sum     string // as in go.sum, "h1:…"; empty: the repository holds the source, as it does when vendored
 }
 
 // New states that a run made the subjects, as planned. The subjects are sorted by
-// name; their names must be unique, and there must be one of them and not more than
+// name; their names must be unique, and there must be at least one and not more than
 // MaxSubjects. The plan must say which repository, tag and commit it is for.
 func New(p plan.Plan, subjects []release.Asset, run Run) (Statement, error) {
 	content, err := p.Content()
 	if err != nil {
 		return Statement{}, fmt.Errorf("digesting the plan of %q: %w", p.Tag, err)
 	}
-	s := Statement{Type: statementType, PredicateType: PredicateType}
-	if s.Subject, err = subjectsOf(subjects); err != nil {
+	doc := document{Type: statementType, PredicateType: PredicateType}
+	if doc.Subject, err = subjectsOf(subjects); err != nil {
 		return Statement{}, err
 	}
 	dependencies, err := dependenciesOf(p, run.Modules)
@@ -79,7 +81,7 @@ func New(p plan.Plan, subjects []release.Asset, run Run) (Statement, error) {
 	if err != nil {
 		return Statement{}, err
 	}
-	s.Predicate = predicate{
+	doc.Predicate = predicate{
 		BuildDefinition: buildDefinition{
 			BuildType:            BuildType,
 			ExternalParameters:   parametersOf(p, run.Inputs),
@@ -88,21 +90,18 @@ func New(p plan.Plan, subjects []release.Asset, run Run) (Statement, error) {
 		},
 		RunDetails: details,
 	}
-	// What no verifier could read must not be signed: it would stay in the log for ever.
-	text, err := s.JSON()
+	// What no verifier could read must not be signed: its entry would stay in the log.
+	text, err := Statement{doc}.JSON()
 	if err != nil {
 		return Statement{}, err
 	}
-	if _, err := Parse(text); err != nil {
-		return Statement{}, err
-	}
-	return s, nil
+	return Parse(text)
 }
 
 // JSON is the statement in the form that is signed: compact, the same bytes for the
 // same statement.
 func (s Statement) JSON() ([]byte, error) {
-	text, err := json.Marshal(s)
+	text, err := json.Marshal(s.doc)
 	if err != nil {
 		return nil, fmt.Errorf("encoding the statement: %w", err)
 	}
@@ -166,17 +165,20 @@ func dependenciesOf(p plan.Plan, modules []Module) ([]descriptor, error) {
 		return strings.Compare(a.Path+"@"+a.Version, b.Path+"@"+b.Version)
 	})
 	for _, m := range slices.Compact(modules) {
+		if m.Path == "" || m.Version == "" && m.Sum != "" {
+			return nil, fmt.Errorf("describing module %q: version %q, sum %q: want a path, and a version with a sum", m.Path, m.Version, m.Sum)
+		}
 		d := descriptor{Name: m.Path, URI: "pkg:golang/" + m.Path}
-		if m.Version == "" && m.Sum == "" {
-			out = append(out, d)
-			continue
+		if m.Version != "" {
+			d.URI += "@" + m.Version
 		}
-		sum, err := dirHash(m.Sum)
-		if err != nil || m.Version == "" || m.Path == "" {
-			return nil, fmt.Errorf("describing module %q at %q: sum %q: want h1: and base64, as in go.sum", m.Path, m.Version, m.Sum)
+		if m.Sum != "" {
+			sum, err := dirHash(m.Sum)
+			if err != nil {
+				return nil, fmt.Errorf("describing module %q: %w", m.Path, err)
+			}
+			d.Digest = map[string]string{"dirHash": sum}
 		}
-		d.URI += "@" + m.Version
-		d.Digest = map[string]string{"dirHash": sum}
 		out = append(out, d)
 	}
 	return out, nil
@@ -186,10 +188,10 @@ func dependenciesOf(p plan.Plan, modules []Module) ([]descriptor, error) {
 func dirHash(sum string) (string, error) {
 	text, ok := strings.CutPrefix(sum, "h1:")
 	raw, err := base64.StdEncoding.DecodeString(text)
-	if err == nil && (!ok || len(raw) != 32) {
-		err = fmt.Errorf("not an h1 sum")
+	if !ok || err != nil || len(raw) != sha256.Size {
+		return "", fmt.Errorf("sum %q: want h1: and base64, as in go.sum", sum)
 	}
-	return hex.EncodeToString(raw), err
+	return hex.EncodeToString(raw), nil
 }
 
 func detailsOf(run Run) (runDetails, error) {

@@ -7,9 +7,11 @@ import (
 	"github.com/org/pgo-release/internal/release"
 )
 
-// Statement is an in-toto statement with SLSA provenance. It comes from New or Parse
-// and is read through its methods; the fields are exported for encoding/json alone.
-type Statement struct {
+// Statement is an in-toto statement with SLSA provenance. It comes from New or Parse.
+type Statement struct{ doc document }
+
+// document is a statement as it is written.
+type document struct {
 	Type          string    `json:"_type"`
 	Subject       []subject `json:"subject"`
 	PredicateType string    `json:"predicateType"`
@@ -90,8 +92,8 @@ const toolchainName = "go"
 
 // Subjects are the digests of the files that the statement speaks of, by name.
 func (s Statement) Subjects() map[string]release.Digest {
-	out := make(map[string]release.Digest, len(s.Subject))
-	for _, sub := range s.Subject {
+	out := make(map[string]release.Digest, len(s.doc.Subject))
+	for _, sub := range s.doc.Subject {
 		// Parse has seen that each is one.
 		if digest, err := release.ParseDigest(sub.Digest["sha256"]); err == nil {
 			out[sub.Name] = digest
@@ -102,26 +104,26 @@ func (s Statement) Subjects() map[string]release.Digest {
 
 // BuildType says how the statement's parameters are to be read; BuildType (the
 // constant) of statements that New made.
-func (s Statement) BuildType() string { return s.Predicate.BuildDefinition.BuildType }
+func (s Statement) BuildType() string { return s.doc.Predicate.BuildDefinition.BuildType }
 
 // BuilderID is the URI of who built.
-func (s Statement) BuilderID() string { return s.Predicate.RunDetails.Builder.ID }
+func (s Statement) BuilderID() string { return s.doc.Predicate.RunDetails.Builder.ID }
 
 // InvocationID is the URI of the run, or empty.
-func (s Statement) InvocationID() string { return s.Predicate.RunDetails.Metadata.InvocationID }
+func (s Statement) InvocationID() string { return s.doc.Predicate.RunDetails.Metadata.InvocationID }
 
 // Repository is the URL of the repository that was asked for.
 func (s Statement) Repository() string {
-	return s.Predicate.BuildDefinition.ExternalParameters.Repository
+	return s.doc.Predicate.BuildDefinition.ExternalParameters.Repository
 }
 
 // Tag is the tag that was asked for.
-func (s Statement) Tag() string { return s.Predicate.BuildDefinition.ExternalParameters.Tag }
+func (s Statement) Tag() string { return s.doc.Predicate.BuildDefinition.ExternalParameters.Tag }
 
 // Commit is the full hash of the commit that was built: of the first dependency,
 // which must be a git repository. It is empty where the statement names none.
 func (s Statement) Commit() string {
-	dependencies := s.Predicate.BuildDefinition.ResolvedDependencies
+	dependencies := s.doc.Predicate.BuildDefinition.ResolvedDependencies
 	if len(dependencies) == 0 || !strings.HasPrefix(dependencies[0].URI, "git+") {
 		return ""
 	}
@@ -131,7 +133,7 @@ func (s Statement) Commit() string {
 // Source is the URI of the first dependency, such as
 // git+https://github.com/owner/name@refs/tags/v1.2.3; empty where there is none.
 func (s Statement) Source() string {
-	if dependencies := s.Predicate.BuildDefinition.ResolvedDependencies; len(dependencies) > 0 {
+	if dependencies := s.doc.Predicate.BuildDefinition.ResolvedDependencies; len(dependencies) > 0 {
 		return dependencies[0].URI
 	}
 	return ""
@@ -139,7 +141,7 @@ func (s Statement) Source() string {
 
 // Toolchain is the version of Go that compiled, such as "go1.26.8", or empty.
 func (s Statement) Toolchain() string {
-	for _, d := range s.Predicate.BuildDefinition.ResolvedDependencies {
+	for _, d := range s.doc.Predicate.BuildDefinition.ResolvedDependencies {
 		if d.Name == toolchainName {
 			return d.Annotations["version"]
 		}
@@ -149,5 +151,5 @@ func (s Statement) Toolchain() string {
 
 // ContentDigest is plan.Plan.Content of the plan that was executed, or empty.
 func (s Statement) ContentDigest() release.Digest {
-	return release.Digest(s.Predicate.BuildDefinition.InternalParameters.ContentDigest)
+	return release.Digest(s.doc.Predicate.BuildDefinition.InternalParameters.ContentDigest)
 }

@@ -67,6 +67,9 @@ func (r Runner) Getenv(name string) string {
 	return ""
 }
 
+// ErrNotFound is wrapped by the errors about programs that are not installed.
+var ErrNotFound = exec.ErrNotFound
+
 // Error is a program that could not be started or did not end well.
 type Error struct {
 	Command string // name and arguments, for people

@@ -147,22 +147,17 @@ func (f *fulcio) issue(public crypto.PublicKey, claims map[string]string, now ti
 func extensionsOf(claims map[string]string) ([]pkix.Extension, error) {
 	const github = "https://github.com/"
 	run := github + claims["repository"] + "/actions/runs/" + claims["run_id"] + "/attempts/" + claims["run_attempt"]
-	type extension struct {
+	var out []pkix.Extension
+	for i, value := range []string{ // 1 to 6, superseded but still written: they hold the bare string
+		Issuer, claims["event_name"], claims["sha"], claims["workflow"], claims["repository"], claims["ref"],
+	} {
+		id := asn1.ObjectIdentifier{1, 3, 6, 1, 4, 1, 57264, 1, i + 1}
+		out = append(out, pkix.Extension{Id: id, Value: []byte(value)})
+	}
+	for _, e := range []struct {
 		id    asn1.ObjectIdentifier
 		value string
-	}
-	var out []pkix.Extension
-	for _, e := range []extension{ // deprecated: they hold the bare string
-		{certificate.OIDIssuer, Issuer},
-		{certificate.OIDGitHubWorkflowTrigger, claims["event_name"]},
-		{certificate.OIDGitHubWorkflowSHA, claims["sha"]},
-		{certificate.OIDGitHubWorkflowName, claims["workflow"]},
-		{certificate.OIDGitHubWorkflowRepository, claims["repository"]},
-		{certificate.OIDGitHubWorkflowRef, claims["ref"]},
-	} {
-		out = append(out, pkix.Extension{Id: e.id, Value: []byte(e.value)})
-	}
-	for _, e := range []extension{
+	}{
 		{certificate.OIDIssuerV2, Issuer},
 		{certificate.OIDBuildSignerURI, github + claims["job_workflow_ref"]},
 		{certificate.OIDBuildSignerDigest, claims["job_workflow_sha"]},

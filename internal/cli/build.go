@@ -1,0 +1,80 @@
+package cli
+
+import (
+	"context"
+
+	"github.com/spf13/cobra"
+
+	"github.com/org/pgo-release/internal/dist"
+	"github.com/org/pgo-release/internal/plan"
+	"github.com/org/pgo-release/internal/release"
+	"github.com/org/pgo-release/internal/ui"
+)
+
+func (a *app) buildCommand() *cobra.Command {
+	return a.command(&cobra.Command{
+		Use:   "build",
+		Short: "Make dist/: archives, SBOMs, checksums, OCI layout",
+		Long: `Makes dist/ as a release would: archives, SBOMs, checksums and the OCI layout of the
+image. Nothing is signed and nothing leaves this machine. With --snapshot the working
+tree is built as it is; otherwise exactly the commit, in a temporary clone.`,
+		Example: `  pgo-release build --single-target --snapshot
+  pgo-release build --tag v1.2.3 --platforms linux/amd64,linux/arm/v7`,
+	}, func(ctx context.Context, _ []string) error {
+		s, err := a.open(ctx, func(cfg *plan.Config, _ plan.Facts) {
+			if a.values.Bool("single-target") {
+				cfg.Platforms = []string{plan.Host()}
+				for i := range cfg.Builds {
+					cfg.Builds[i].Platforms = nil
+				}
+			}
+		})
+		if err != nil {
+			return err
+		}
+		result, err := s.make(ctx)
+		if err != nil {
+			return err
+		}
+		report, err := s.report(release.Signed{Made: result.Made})
+		if err != nil {
+			return err
+		}
+		return s.conclude(report)
+	})
+}
+
+// report writes release.json.
+func (s *session) report(signed release.Signed) (dist.Report, error) {
+	report, err := dist.NewReport(s.plan, signed)
+	if err != nil {
+		return dist.Report{}, err
+	}
+	return report, s.dist.Write(report)
+}
+
+// conclude shows what was made: the report as JSON, or a table.
+func (s *session) conclude(report dist.Report) error {
+	if s.values.Bool("json") {
+		text, err := report.JSON()
+		if err != nil {
+			return err
+		}
+		return s.print(string(text))
+	}
+	var rows [][]string
+	for _, a := range report.Artifacts {
+		platform := ""
+		if a.Target != nil {
+			platform = a.Target.String()
+		}
+		rows = append(rows, []string{a.Name, platform, ui.Size(a.Size), a.SHA256[:12]})
+	}
+	if i := report.Image; i != nil {
+		for _, p := range i.Platforms {
+			rows = append(rows, []string{i.Repository, p.Target.String(), "", p.Digest.Hex()[:12]})
+		}
+	}
+	s.reporter.Table(report.Project+" "+report.Version, []string{"ARTIFACT", "PLATFORM", "SIZE", "SHA256"}, rows)
+	return nil
+}

@@ -1,0 +1,180 @@
+// Package cli is the command line, which is also what the container action runs. It
+// reads options, makes the plan, wires the workers to the engine's edges, and turns
+// errors into messages and exit codes.
+//
+// Results go to stdout, everything that is said on the way to stderr; in GitHub
+// Actions both go to stdout, because the two streams interleave there.
+package cli
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"strings"
+
+	"github.com/spf13/cobra"
+
+	"github.com/org/pgo-release/internal/action"
+	"github.com/org/pgo-release/internal/config"
+	"github.com/org/pgo-release/internal/release"
+	"github.com/org/pgo-release/internal/ui"
+)
+
+// World is what a process is given.
+type World struct {
+	Args     []string // without the program's name
+	Environ  []string // NAME=value
+	Out, Err io.Writer
+}
+
+// The exit codes.
+const (
+	exitOK          = 0
+	exitFailed      = 1
+	exitUsage       = 2
+	exitRejected    = 3 // by the plan or the version policy
+	exitRefused     = 4 // a token or permission is missing
+	exitInterrupted = 130
+)
+
+// Main runs the command line and returns the exit code. It prints the error itself.
+func Main(ctx context.Context, w World) int {
+	a := &app{World: w}
+	if _, inActions := action.Detect(a.getenv, io.Discard); inActions {
+		a.Err = a.Out
+	}
+	root := a.root()
+	root.SetArgs(w.Args)
+	err := root.ExecuteContext(ctx)
+	if err == nil {
+		return exitOK
+	}
+	if a.reporter == nil { // before the options were read
+		a.reporter = ui.New(ui.Options{Err: a.Err, Mode: ui.Plain})
+	}
+	if ctx.Err() != nil {
+		err = errors.New("interrupted; running the same command again takes the work up")
+	}
+	a.reporter.Error(err)
+	return exitCode(ctx, err)
+}
+
+func exitCode(ctx context.Context, err error) int {
+	switch class := release.ClassOf(err); {
+	case ctx.Err() != nil:
+		return exitInterrupted
+	case class == release.Usage:
+		return exitUsage
+	case class == release.Rejected:
+		return exitRejected
+	case class == release.Authorisation:
+		return exitRefused
+	}
+	return exitFailed
+}
+
+// app is one run of the command line.
+type app struct {
+	World
+	reporter *ui.Reporter
+	values   config.Values
+}
+
+func (a *app) getenv(name string) string {
+	for _, e := range a.Environ {
+		if value, ok := strings.CutPrefix(e, name+"="); ok {
+			return value
+		}
+	}
+	return ""
+}
+
+func (a *app) root() *cobra.Command {
+	root := &cobra.Command{
+		Use:   "pgo-release",
+		Short: "Turn a version tag of a Go project into a signed, verifiable release",
+		Long: `pgo-release turns a version tag of a Go project into a release: cross-compiled
+archives, checksums, SBOMs, signatures, provenance, notes, a container image.
+Without any configuration, and without Docker.`,
+		Example: `  pgo-release plan                      what would be made and published
+  pgo-release build --single-target     dist/ for this machine
+  pgo-release rehearse --tag v1.2.3     the whole release, on this machine alone
+  pgo-release verify owner/repo@v1.2.3  check a published release`,
+		SilenceErrors: true, SilenceUsage: true,
+	}
+	root.SetOut(a.Out)
+	root.SetErr(a.Err)
+	root.SetFlagErrorFunc(func(cmd *cobra.Command, err error) error {
+		return release.Misuse("see "+cmd.CommandPath()+" --help", "%w", err)
+	})
+	root.AddCommand(a.planCommand(), a.buildCommand(), a.rehearseCommand(), a.releaseCommand(), a.verifyCommand(), a.versionCommand())
+	return root
+}
+
+// command makes a cobra command whose flags come from the option table.
+func (a *app) command(c *cobra.Command, run func(ctx context.Context, args []string) error) *cobra.Command {
+	name, _, _ := strings.Cut(c.Use, " ")
+	for _, o := range config.Options() {
+		if o.Takes(name) {
+			if o.Kind == config.Bool {
+				c.Flags().BoolP(o.Name, o.Short, false, o.Help)
+			} else {
+				c.Flags().StringP(o.Name, o.Short, o.Default, o.Help)
+			}
+		}
+	}
+	if c.Args == nil {
+		c.Args = cobra.NoArgs
+	}
+	arguments := c.Args
+	c.Args = func(cmd *cobra.Command, args []string) error {
+		if err := arguments(cmd, args); err != nil {
+			return release.Misuse("see "+cmd.CommandPath()+" --help", "%w", err)
+		}
+		return nil
+	}
+	c.RunE = func(cmd *cobra.Command, args []string) error {
+		given := map[string]string{}
+		for _, o := range config.Options() {
+			if f := cmd.Flags().Lookup(o.Name); f != nil && f.Changed {
+				given[o.Name] = f.Value.String()
+			}
+		}
+		var err error
+		if a.values, err = config.Resolve(name, given, a.getenv); err != nil {
+			return err
+		}
+		a.reporter = a.newReporter()
+		defer a.reporter.Close()
+		return run(cmd.Context(), args)
+	}
+	return c
+}
+
+func (a *app) newReporter() *ui.Reporter {
+	file, _ := a.Err.(*os.File)
+	if secrets := a.values.Secrets(); len(secrets) > 0 {
+		a.Out, a.Err = ui.Redact(a.Out, secrets...), ui.Redact(a.Err, secrets...)
+	}
+	o := ui.Options{Err: a.Err, Mode: ui.Plain, Terminal: file, Verbose: a.values.Bool("verbose"), NoColor: a.values.Bool("no-color")}
+	if detected := ui.Detect(file, a.getenv); detected != ui.Plain {
+		o.Mode = detected
+	}
+	switch {
+	case a.values.Bool("quiet"):
+		o.Mode = ui.Quiet
+	case a.values.Bool("json"):
+		o.Mode = ui.JSON
+	}
+	return ui.New(o)
+}
+
+// print writes a result to stdout.
+func (a *app) print(text string) error {
+	if _, err := io.WriteString(a.Out, text); err != nil {
+		return fmt.Errorf("writing the result: %w", err)
+	}
+	return nil
+}

@@ -1,0 +1,53 @@
+package cli
+
+import (
+	"context"
+
+	"github.com/org/pgo-release/internal/engine"
+	"github.com/org/pgo-release/internal/github"
+	"github.com/org/pgo-release/internal/image"
+	"github.com/org/pgo-release/internal/plan"
+	"github.com/org/pgo-release/internal/release"
+)
+
+// pages is GitHub as Ship sees it.
+type pages struct{ client *github.Client }
+
+func (p pages) Open(ctx context.Context, pl plan.Plan, body string) (engine.Page, error) {
+	page, err := p.client.Open(ctx, github.Draft{
+		Tag: pl.Tag, Commit: pl.Commit, Title: pl.Title(), Body: body, Prerelease: pl.Prerelease,
+	})
+	return enginePage(page), err
+}
+
+func (p pages) Put(ctx context.Context, page engine.Page, file release.File) (bool, error) {
+	return p.client.Put(ctx, githubPage(page), file)
+}
+
+func (p pages) Assets(ctx context.Context, page engine.Page) ([]release.Published, error) {
+	return p.client.Assets(ctx, githubPage(page))
+}
+
+func (p pages) Publish(ctx context.Context, page engine.Page, pl plan.Plan) (engine.Page, error) {
+	published, err := p.client.Publish(ctx, githubPage(page), pl.Latest, pl.Prerelease)
+	return enginePage(published), err
+}
+
+func enginePage(p github.Page) engine.Page {
+	return engine.Page{ID: p.ID, Tag: p.Tag, URL: p.URL, Draft: p.Draft}
+}
+
+func githubPage(p engine.Page) github.Page {
+	return github.Page{ID: p.ID, Tag: p.Tag, URL: p.URL, Draft: p.Draft}
+}
+
+// registry is an OCI registry as Ship sees it.
+type registry struct{ access image.Access }
+
+func (r registry) Push(ctx context.Context, img release.Image) error {
+	return image.Push(ctx, img, r.access)
+}
+
+func (r registry) Tag(ctx context.Context, img release.Image, tags []string) ([]string, error) {
+	return image.Tag(ctx, img, tags, r.access)
+}

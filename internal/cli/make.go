@@ -1,0 +1,187 @@
+package cli
+
+import (
+	"context"
+	"errors"
+	"os"
+	"path/filepath"
+	"strings"
+
+	"github.com/org/pgo-release/internal/dist"
+	"github.com/org/pgo-release/internal/engine"
+	"github.com/org/pgo-release/internal/gobuild"
+	"github.com/org/pgo-release/internal/image"
+	"github.com/org/pgo-release/internal/pack"
+	"github.com/org/pgo-release/internal/plan"
+	"github.com/org/pgo-release/internal/release"
+	"github.com/org/pgo-release/internal/sbom"
+)
+
+// make empties the output directory and makes everything in it; when that fails, or
+// is interrupted, the directory is gone.
+func (s *session) make(ctx context.Context) (result engine.Result, err error) {
+	if err := s.dist.Renew(); err != nil {
+		return engine.Result{}, err
+	}
+	defer func() {
+		if err != nil {
+			err = errors.Join(err, s.dist.Remove())
+		}
+	}()
+	// The licence matcher takes most of a second to build: it is ready when the first
+	// compile is.
+	describer := make(chan describing, 1)
+	go func() {
+		d, err := sbom.New(ctx, s.toolchain.ModuleCache, s.vendor())
+		describer <- describing{d, err}
+	}()
+	layout := engine.Layout{
+		Root: string(s.dist), Binaries: s.dist.Join(dist.BinariesDir), Image: s.dist.Join(dist.ImageDir),
+	}
+	return engine.Make(ctx, s.plan, layout, s.maker(describer))
+}
+
+// describing is an SBOM describer that may have failed to start.
+type describing struct {
+	*sbom.Describer
+	err error
+}
+
+// vendor is the module's vendor directory, where licences of vendored modules lie.
+func (s *session) vendor() string {
+	if !s.plan.Module.Vendored {
+		return ""
+	}
+	return filepath.Join(s.repo.Top(), filepath.FromSlash(s.plan.Module.Dir), "vendor")
+}
+
+// maker wires the workers to the edges of Make.
+func (s *session) maker(describer chan describing) engine.Maker {
+	return engine.Maker{
+		Source: func(ctx context.Context, p plan.Plan) (engine.Source, error) {
+			checkout := s.repo.WorkingTree(p)
+			if !p.Snapshot {
+				var err error
+				if checkout, err = s.repo.Clone(ctx, p); err != nil {
+					return engine.Source{}, err
+				}
+			}
+			return engine.Source{Root: checkout.Root, Module: checkout.Module, Remove: checkout.Remove}, nil
+		},
+		Compile: func(ctx context.Context, src engine.Source, u plan.Unit, out string) error {
+			absolute, err := filepath.Abs(out)
+			if err != nil {
+				return err
+			}
+			return s.toolchain.Compile(ctx, src.Module, u, s.plan.Module.Vendored, !s.plan.Snapshot, absolute)
+		},
+		Inspect: inspect,
+		Archive: func(ctx context.Context, u plan.Unit, path string, entries []engine.Entry) (release.File, error) {
+			packed := make([]pack.Entry, len(entries))
+			for i, e := range entries {
+				packed[i] = pack.Entry{Name: e.Name, Path: e.Path, Mode: 0o644}
+				if e.Executable {
+					packed[i].Mode = 0o755
+				}
+			}
+			return pack.Archive(ctx, u.Format, path, packed, s.plan.Time)
+		},
+		Describe: func(ctx context.Context, executable, archive release.File, path string) (release.File, error) {
+			d := <-describer
+			describer <- d
+			if d.err != nil {
+				return release.File{}, d.err
+			}
+			return d.Describe(ctx, sbom.Subject{
+				Binary: executable, Archive: archive, Project: s.plan.Project, Version: s.plan.Version,
+				Module: s.plan.Module, Source: s.plan.Repository.URL(), Time: s.plan.Time,
+			}, path)
+		},
+		Checksums: pack.Checksums,
+		Image:     buildImage,
+		Compiles:  1,
+		Progress:  s.reporter.Progress,
+	}
+}
+
+// inspect reads what a binary says of its origin; a release's must say what the plan says.
+func inspect(executable string, p plan.Plan) (engine.Origin, error) {
+	stamp, err := gobuild.ReadStamp(executable)
+	if err == nil && !p.Snapshot {
+		err = stamp.Check(p)
+	}
+	if err != nil {
+		return engine.Origin{}, err
+	}
+	origin := engine.Origin{GoVersion: stamp.GoVersion}
+	for _, m := range stamp.Modules {
+		origin.Modules = append(origin.Modules, engine.Module(m))
+	}
+	return origin, nil
+}
+
+// buildImage puts the binaries of every linux platform into the image.
+func buildImage(ctx context.Context, p plan.Plan, units []release.Unit, dir string) (release.Image, error) {
+	spec := image.Spec{Plan: *p.Image, Time: p.Time}
+	for _, target := range p.Image.Platforms {
+		b := image.Binary{Target: target}
+		for _, u := range units {
+			if u.Target == target {
+				b.Files = append(b.Files, u.Binary)
+			}
+		}
+		spec.Binaries = append(spec.Binaries, b)
+	}
+	return image.Build(ctx, spec, dir)
+}
+
+// executables reads the Go programs of an archive: every entry is written to a
+// temporary file and asked for its build information.
+func executables(archive release.File) (found []engine.Executable, err error) {
+	dir, err := os.MkdirTemp("", "pgo-release-verify-")
+	if err != nil {
+		return nil, err
+	}
+	defer func() { err = errors.Join(err, os.RemoveAll(dir)) }()
+	format := formatOf(archive.Name)
+	names, err := pack.List(archive.Path, format)
+	if err != nil {
+		return nil, err
+	}
+	for _, name := range names {
+		file, err := extract(archive.Path, format, name, filepath.Join(dir, "entry"))
+		if err != nil {
+			return nil, err
+		}
+		stamp, err := gobuild.ReadStamp(file.Path)
+		if err != nil {
+			continue // a licence or a read-me
+		}
+		found = append(found, engine.Executable{Name: name, Digest: file.Digest, Version: stamp.Version, Commit: stamp.Commit})
+	}
+	return found, nil
+}
+
+// maxExecutable bounds a program in an archive when it is unpacked, in bytes.
+const maxExecutable = 2 << 30
+
+func extract(archive, format, name, to string) (release.File, error) {
+	f, err := os.Create(to)
+	if err != nil {
+		return release.File{}, err
+	}
+	err = errors.Join(pack.Extract(archive, format, name, f, maxExecutable), f.Close())
+	if err != nil {
+		return release.File{}, err
+	}
+	return pack.Hash(to)
+}
+
+func formatOf(name string) string {
+	for _, format := range []string{plan.FormatTarGz, plan.FormatTarZst, plan.FormatZip} {
+		if strings.HasSuffix(name, "."+format) {
+			return format
+		}
+	}
+	return ""
+}

@@ -1,0 +1,192 @@
+package cli
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+	"time"
+
+	"golang.org/x/sync/errgroup"
+
+	"github.com/org/pgo-release/internal/dist"
+	"github.com/org/pgo-release/internal/engine"
+	"github.com/org/pgo-release/internal/github"
+	"github.com/org/pgo-release/internal/image"
+	"github.com/org/pgo-release/internal/pack"
+	"github.com/org/pgo-release/internal/plan"
+	"github.com/org/pgo-release/internal/provenance"
+	"github.com/org/pgo-release/internal/release"
+	"github.com/org/pgo-release/internal/sign"
+	"github.com/org/pgo-release/internal/task"
+)
+
+// outside is what lies outside this machine, or stands in for it in a rehearsal.
+type outside struct {
+	github     *github.Client
+	registry   image.Access
+	signer     *sign.Signer // nil where the plan signs nothing
+	token      sign.Token   // of the workflow; nil likewise
+	trust      sign.Trust
+	workflow   string // prefix of the identities that may have signed; empty: the repository's workflows
+	builder    string // URI of who builds
+	invocation string // URI of the run
+}
+
+// identity is who has to have signed the plan's release.
+func (s *session) identity(workflow string) sign.Identity {
+	return sign.Identity{Repository: s.plan.Repository.String(), Commit: s.plan.Commit, Tag: s.plan.Tag, Workflow: workflow}
+}
+
+// publish is the way from a plan to a published release, which it then verifies as a
+// user would.
+func (s *session) publish(ctx context.Context, o outside) (dist.Report, error) {
+	started := time.Now()
+	var result engine.Result
+	var body string
+	var published bool
+	// Reading from GitHub goes on beside the compiler and ends it when it fails: there
+	// is no use in compiling what may not be published.
+	group, shared := errgroup.WithContext(ctx)
+	group.Go(func() (err error) { published, err = s.preflight(shared, o); return err })
+	group.Go(func() (err error) { body, err = s.notes(shared, o.github); return err })
+	group.Go(func() (err error) { result, err = s.make(shared); return err })
+	if err := group.Wait(); err != nil {
+		return dist.Report{}, err
+	}
+	signed := release.Signed{Made: result.Made}
+	if o.signer != nil && !published { // what is published was signed then
+		var err error
+		if signed, err = engine.Attest(ctx, result.Made, string(s.dist), s.attester(o, result.Origin, started)); err != nil {
+			return dist.Report{}, err
+		}
+		identity, err := o.signer.Identity(ctx)
+		if err != nil {
+			return dist.Report{}, err
+		}
+		body += howToVerify(s.plan, identity)
+	}
+	if err := os.WriteFile(s.dist.Join(release.NotesName), []byte(body), 0o644); err != nil {
+		return dist.Report{}, fmt.Errorf("writing the notes: %w", err)
+	}
+	receipt, err := engine.Ship(ctx, s.plan, signed, body, engine.Shipper{
+		Releases: pages{o.github}, Registry: registry{o.registry}, Progress: s.reporter.Progress,
+	})
+	if err != nil {
+		return dist.Report{}, err
+	}
+	report, err := s.report(signed)
+	if err != nil {
+		return dist.Report{}, err
+	}
+	report = report.Publish(receipt, s.plan.Draft)
+	if err := s.dist.Write(report); err != nil {
+		return dist.Report{}, err
+	}
+	return report, s.verifyPublished(ctx, o, receipt)
+}
+
+// preflight asks GitHub whether the release can be published at all, and tells
+// whether it already is.
+func (s *session) preflight(ctx context.Context, o outside) (published bool, err error) {
+	err = task.Track(s.reporter.Progress, "preflight", "GitHub", 0, func(stage func(string)) (string, error) {
+		stage("asking")
+		commit, err := o.github.TagCommit(ctx, s.plan.Tag)
+		if err != nil {
+			return "", err
+		}
+		if commit != "" && commit != s.plan.Commit {
+			return "", release.Reject("fetch the tags again (git fetch --tags --force), or release the next version",
+				"tag %q names commit %s on GitHub and %s here", s.plan.Tag, commit, s.plan.Commit)
+		}
+		page, err := o.github.Find(ctx, s.plan.Tag)
+		if err != nil {
+			return "", err
+		}
+		if o.signer != nil {
+			if _, err := o.token(ctx, "sigstore"); err != nil {
+				return "", err
+			}
+		}
+		published = page != nil && !page.Draft
+		switch {
+		case page == nil:
+			return "nothing there yet", nil
+		case published:
+			return page.URL + " is published; what is missing will be added", nil
+		}
+		return page.URL + " is a draft; it will be finished", nil
+	})
+	return published, err
+}
+
+// attester wires signing to the edges of Attest.
+func (s *session) attester(o outside, origin engine.Origin, started time.Time) engine.Attester {
+	return engine.Attester{
+		Blob: o.signer.Blob,
+		Statement: func(subjects []release.Asset) ([]byte, error) {
+			run := provenance.Run{
+				BuilderID: o.builder, InvocationID: o.invocation, Started: started, Finished: time.Now(),
+			}
+			for _, m := range origin.Modules {
+				run.Modules = append(run.Modules, provenance.Module(m))
+			}
+			statement, err := provenance.New(s.plan, subjects, run)
+			if err != nil {
+				return nil, err
+			}
+			return statement.JSON()
+		},
+		Sign:     o.signer.Statement,
+		Write:    pack.WriteFile,
+		Progress: s.reporter.Progress,
+	}
+}
+
+// verifyPublished fetches what was published and checks it.
+func (s *session) verifyPublished(ctx context.Context, o outside, receipt release.Receipt) (err error) {
+	dir, err := os.MkdirTemp("", "pgo-release-verify-")
+	if err != nil {
+		return fmt.Errorf("verifying: %w", err)
+	}
+	defer func() { err = errors.Join(err, os.RemoveAll(dir)) }()
+	page := github.Page{ID: receipt.ID, Tag: s.plan.Tag, URL: receipt.URL, Draft: s.plan.Draft}
+	if err := download(ctx, o.github, page, dir); err != nil {
+		return err
+	}
+	claim := engine.Claim{
+		Repository: s.plan.Repository.String(), Tag: s.plan.Tag, Version: s.plan.Version, Commit: s.plan.Commit,
+		Unsigned: s.plan.Sign == plan.SignNone,
+	}
+	if s.plan.Image != nil {
+		claim.Image, claim.Digest = s.plan.Image.Repository+"@"+string(receipt.ImageDigest), receipt.ImageDigest
+	}
+	findings, err := engine.Verify(ctx, dir, claim, s.verifier(o.trust, o.workflow, func(ctx context.Context, reference string) (image.Content, error) {
+		return image.Inspect(ctx, reference, o.registry)
+	}))
+	if err != nil {
+		return err
+	}
+	return conclusion(receipt.URL, findings)
+}
+
+// download fetches every asset of a page into dir.
+func download(ctx context.Context, client *github.Client, page github.Page, dir string) error {
+	assets, err := client.Assets(ctx, page)
+	if err != nil {
+		return err
+	}
+	const downloads = 4
+	return task.Each(ctx, downloads, len(assets), func(ctx context.Context, i int) error {
+		name := assets[i].Name
+		if filepath.Base(name) != name {
+			return fmt.Errorf("downloading %q: not the name of a file", name)
+		}
+		f, err := os.Create(filepath.Join(dir, name))
+		if err != nil {
+			return fmt.Errorf("downloading %q: %w", name, err)
+		}
+		return errors.Join(client.Download(ctx, page, name, f), f.Close())
+	})
+}

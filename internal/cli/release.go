@@ -1,0 +1,123 @@
+package cli
+
+import (
+	"context"
+	"fmt"
+
+	"github.com/spf13/cobra"
+
+	"github.com/org/pgo-release/internal/action"
+	"github.com/org/pgo-release/internal/dist"
+	"github.com/org/pgo-release/internal/github"
+	"github.com/org/pgo-release/internal/image"
+	"github.com/org/pgo-release/internal/plan"
+	"github.com/org/pgo-release/internal/release"
+	"github.com/org/pgo-release/internal/sign"
+)
+
+func (a *app) releaseCommand() *cobra.Command {
+	return a.command(&cobra.Command{
+		Use:   "release",
+		Short: "Make, sign, publish and verify the release",
+		Long: `Makes the release, signs it, publishes it to GitHub Releases and the registry, and
+verifies what was published. Everything goes into a draft first; one call makes it
+public. A release that failed half-way is finished by running the same command again.`,
+		Example: `  pgo-release release                       in GitHub Actions, on a tag push
+  pgo-release release --tag v1.2.3 --draft  leave it a draft`,
+	}, func(ctx context.Context, _ []string) error {
+		s, err := a.open(ctx, nil)
+		if err != nil {
+			return err
+		}
+		if s.plan.Repository.Owner == "" {
+			return release.Misuse("name it: --repository OWNER/NAME", "no repository: the remote \"origin\" is not on GitHub")
+		}
+		actions, inActions := action.Detect(a.getenv, a.Out)
+		o, err := s.online(ctx, actions, inActions)
+		if err != nil {
+			return err
+		}
+		report, err := s.publish(ctx, o)
+		if err != nil {
+			return err
+		}
+		if inActions {
+			if err := s.tellRunner(actions, report); err != nil {
+				return err
+			}
+		}
+		if err := s.conclude(report); err != nil || a.values.Bool("json") {
+			return err
+		}
+		return s.print(fmt.Sprintf("\nreleased %s\n  %s\n", s.plan.Tag, report.Release.URL))
+	})
+}
+
+// online are the edges of a real release. What is missing is said here, before
+// anything begins.
+func (s *session) online(ctx context.Context, actions *action.Runner, inActions bool) (outside, error) {
+	token := s.values.String("token")
+	if token == "" {
+		return outside{}, release.Refuse("set GITHUB_TOKEN, or pass --token; in a workflow: with: {token: ${{ github.token }}}",
+			"no token for GitHub")
+	}
+	client, err := github.New(github.Options{Repository: s.plan.Repository, Token: token, APIURL: s.getenv("GITHUB_API_URL")})
+	if err != nil {
+		return outside{}, err
+	}
+	o := outside{
+		github: client, registry: image.Access{Token: token, User: s.getenv("GITHUB_ACTOR")},
+		workflow: s.values.String("workflow"), builder: localBuilder,
+	}
+	if inActions {
+		actions.Mask(token)
+		o.builder, o.invocation = actions.BuilderID(), actions.InvocationID()
+	}
+	if s.plan.Sign == plan.SignNone {
+		return o, nil
+	}
+	if !inActions {
+		return outside{}, release.Refuse("run it in GitHub Actions, rehearse it here with pgo-release rehearse, or publish unsigned with --sign none",
+			"signing keyless needs the identity of a workflow, and this is none")
+	}
+	if o.trust, err = s.trust(ctx, client); err != nil {
+		return outside{}, err
+	}
+	o.token = action.Token(s.getenv, nil)
+	o.signer = sign.NewSigner(o.trust, o.token, nil)
+	o.signer.Want = s.identity(o.workflow)
+	return o, nil
+}
+
+// localBuilder is the builder of a release that no workflow made.
+const localBuilder = "https://github.com/org/pgo-release/builders/local"
+
+// trust is what the user gave, or Sigstore's public instance. Its log keeps the names
+// of repository and workflow for ever and for everybody, so a private repository is
+// not written there without being asked.
+func (s *session) trust(ctx context.Context, client *github.Client) (sign.Trust, error) {
+	if root := s.values.Path("trusted-root"); root != "" {
+		return sign.LoadTrust(root, s.values.Path("signing-config"))
+	}
+	info, err := client.Repository(ctx)
+	if err != nil {
+		return sign.Trust{}, err
+	}
+	if info.Private {
+		return sign.Trust{}, release.Reject("publish unsigned with sign: none, or name a Sigstore of your own with trusted-root and signing-config",
+			"repository %q is private, and Sigstore's public log would show its name to everybody", s.plan.Repository)
+	}
+	return sign.PublicTrust(ctx)
+}
+
+// tellRunner sets the outputs of the action and writes the job's summary.
+func (s *session) tellRunner(actions *action.Runner, report dist.Report) error {
+	outputs, err := outputsOf(s.plan, report, string(s.dist))
+	if err != nil {
+		return err
+	}
+	if err := actions.Outputs(outputs); err != nil {
+		return err
+	}
+	return actions.Summary(summary(report))
+}

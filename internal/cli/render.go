@@ -1,0 +1,134 @@
+package cli
+
+import (
+	"encoding/json"
+	"errors"
+	"fmt"
+	"strconv"
+	"strings"
+
+	"github.com/org/pgo-release/internal/dist"
+	"github.com/org/pgo-release/internal/engine"
+	"github.com/org/pgo-release/internal/plan"
+	"github.com/org/pgo-release/internal/release"
+	"github.com/org/pgo-release/internal/ui"
+)
+
+// printJSON writes a result as indented JSON.
+func (a *app) printJSON(v any) error {
+	text, err := json.MarshalIndent(v, "", "  ")
+	if err != nil {
+		return fmt.Errorf("printing the result: %w", err)
+	}
+	return a.print(string(text) + "\n")
+}
+
+// VerifySchema names the form of what `verify --json` prints.
+const VerifySchema = "https://github.com/org/pgo-release/schema/verify/v1"
+
+// finding is a Finding as `verify --json` prints it.
+type finding struct {
+	Rule    string `json:"rule"`
+	Subject string `json:"subject"`
+	Holds   bool   `json:"holds"`
+	Detail  string `json:"detail,omitempty"`
+}
+
+func (a *app) printFindings(findings []engine.Finding) error {
+	if a.values.Bool("json") {
+		out := struct {
+			Schema   string    `json:"schema"`
+			Holds    bool      `json:"holds"`
+			Findings []finding `json:"findings"`
+		}{Schema: VerifySchema, Holds: len(engine.Failed(findings)) == 0, Findings: []finding{}}
+		for _, f := range findings {
+			detail := f.Detail
+			if f.Err != nil {
+				detail = f.Err.Error()
+			}
+			out.Findings = append(out.Findings, finding{Rule: f.Rule, Subject: f.Subject, Holds: f.Err == nil, Detail: detail})
+		}
+		return a.printJSON(out)
+	}
+	var text strings.Builder
+	for _, f := range findings {
+		if f.Err == nil {
+			fmt.Fprintf(&text, "ok    %-10s  %s: %s\n", f.Rule, f.Subject, f.Detail)
+		} else {
+			fmt.Fprintf(&text, "FAIL  %-10s  %s: %s\n", f.Rule, f.Subject, f.Err)
+		}
+	}
+	return a.print(text.String())
+}
+
+// conclusion is nil when everything holds.
+func conclusion(what string, findings []engine.Finding) error {
+	failed := engine.Failed(findings)
+	if len(failed) == 0 {
+		return nil
+	}
+	var errs []error
+	for _, f := range failed {
+		errs = append(errs, fmt.Errorf("%s: %s: %w", f.Rule, f.Subject, f.Err))
+	}
+	return fmt.Errorf("verifying %s: %d of %d checks do not hold:\n%w", what, len(failed), len(findings), errors.Join(errs...))
+}
+
+// howToVerify is the end of the release notes: the commands a user needs.
+func howToVerify(p plan.Plan, identity string) string {
+	return fmt.Sprintf(`
+## Verify
+
+%[1]ssh
+pgo-release verify %[2]s@%[3]s
+%[1]s
+
+or with stock tools, beside the downloaded files:
+
+%[1]ssh
+sha256sum --check --ignore-missing %[4]s
+cosign verify-blob --new-bundle-format --use-signed-timestamps --bundle %[5]s \
+  --certificate-identity %[6]s \
+  --certificate-oidc-issuer https://token.actions.githubusercontent.com %[4]s
+%[1]s
+`, "```", p.Repository, p.Tag, release.ChecksumsName, release.ChecksumsBundleName, identity)
+}
+
+// outputsOf are the outputs of the action.
+func outputsOf(p plan.Plan, r dist.Report, dir string) (map[string]string, error) {
+	assets, err := json.Marshal(r.Artifacts)
+	if err != nil {
+		return nil, fmt.Errorf("setting the output %q: %w", "assets", err)
+	}
+	out := map[string]string{
+		"version": r.Version, "tag": r.Tag, "previous-tag": p.Previous,
+		"prerelease": strconv.FormatBool(p.Prerelease), "latest": strconv.FormatBool(p.Latest),
+		"release-url": r.Release.URL, "release-id": strconv.FormatInt(r.Release.ID, 10),
+		"assets": string(assets), "dist": dir, "image": "", "image-digest": "",
+	}
+	if r.Image != nil {
+		out["image"], out["image-digest"] = r.Image.Repository+":"+r.Version, string(r.Image.Digest)
+	}
+	return out, nil
+}
+
+// summary is the job's summary in Markdown. Every name in it was checked by the plan.
+func summary(r dist.Report) string {
+	var text strings.Builder
+	fmt.Fprintf(&text, "## %s %s\n\n[%s](%s)\n\n", r.Project, r.Version, r.Release.URL, r.Release.URL)
+	text.WriteString("| artifact | platform | size | SHA-256 |\n|---|---|---:|---|\n")
+	for _, a := range r.Artifacts {
+		platform := ""
+		if a.Target != nil {
+			platform = a.Target.String()
+		}
+		fmt.Fprintf(&text, "| `%s` | %s | %s | `%s` |\n", a.Name, platform, ui.Size(a.Size), a.SHA256)
+	}
+	if r.Image != nil {
+		fmt.Fprintf(&text, "\n`%s@%s`\n", r.Image.Repository, r.Image.Digest)
+		for _, tag := range r.Image.Tags {
+			fmt.Fprintf(&text, "- `%s`\n", tag)
+		}
+	}
+	return text.String()
+}

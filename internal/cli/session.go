@@ -1,0 +1,90 @@
+package cli
+
+import (
+	"context"
+	"errors"
+	"os"
+	"path/filepath"
+
+	"golang.org/x/sync/errgroup"
+
+	"github.com/org/pgo-release/internal/action"
+	"github.com/org/pgo-release/internal/config"
+	"github.com/org/pgo-release/internal/dist"
+	"github.com/org/pgo-release/internal/gobuild"
+	"github.com/org/pgo-release/internal/plan"
+	"github.com/org/pgo-release/internal/release"
+	"github.com/org/pgo-release/internal/repo"
+	"github.com/org/pgo-release/internal/run"
+)
+
+// session is what every command about a project begins with: configuration and facts
+// read, the plan made. Nothing was written yet.
+type session struct {
+	*app
+	dir       string // that the user named
+	repo      *repo.Repo
+	toolchain gobuild.Toolchain
+	facts     plan.Facts
+	config    plan.Config
+	plan      plan.Plan
+	dist      dist.Dir
+}
+
+// open reads configuration and facts and makes the plan. adjust may change the
+// configuration when the facts are known; nil leaves it.
+func (a *app) open(ctx context.Context, adjust func(*plan.Config, plan.Facts)) (*session, error) {
+	s := &session{app: a, dir: a.values.String("directory")}
+	if info, err := os.Stat(s.dir); err != nil || !info.IsDir() {
+		return nil, release.Misuse("name an existing directory with -C", "directory %q: not there", s.dir)
+	}
+	s.dist = dist.Dir(filepath.Join(s.dir, "dist"))
+	var err error
+	if s.config, err = a.readConfig(s.dir); err != nil {
+		return nil, err
+	}
+	runner := run.New(a.Environ)
+	actions, inActions := action.Detect(a.getenv, a.Out)
+	if inActions && s.config.Tag == "" {
+		s.config.Tag, _ = actions.Ref()
+	}
+	group, shared := errgroup.WithContext(ctx)
+	group.Go(func() (err error) {
+		if s.repo, err = repo.Open(shared, runner, s.dir, inActions); err == nil {
+			s.facts, err = s.repo.Facts(shared, s.config.Tag)
+		}
+		return err
+	})
+	group.Go(func() (err error) { s.toolchain, err = gobuild.Probe(shared, runner, s.dir); return err })
+	if err := group.Wait(); err != nil {
+		return nil, missingProgram(err)
+	}
+	s.facts.Toolchain, s.facts.Ports = s.toolchain.Version, s.toolchain.Ports
+	if adjust != nil {
+		adjust(&s.config, s.facts)
+	}
+	s.plan, err = plan.New(s.config, s.facts)
+	return s, err
+}
+
+// readConfig loads the file that the user named, or the default one if it exists,
+// and puts the scalar options on top.
+func (a *app) readConfig(dir string) (plan.Config, error) {
+	path, required := a.values.Path("config"), true
+	if path == "" {
+		path, required = filepath.Join(dir, config.DefaultFile), false
+	}
+	cfg, err := config.Load(path, required)
+	if err != nil {
+		return plan.Config{}, err
+	}
+	return config.Apply(cfg, a.values), nil
+}
+
+// missingProgram adds a hint where git or go is not installed.
+func missingProgram(err error) error {
+	if errors.Is(err, run.ErrNotFound) {
+		return &release.Problem{Err: err, Tip: "pgo-release needs the commands git and go on the PATH"}
+	}
+	return err
+}

@@ -1,0 +1,184 @@
+package cli
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"strings"
+
+	"github.com/spf13/cobra"
+
+	"github.com/org/pgo-release/internal/dist"
+	"github.com/org/pgo-release/internal/engine"
+	"github.com/org/pgo-release/internal/github"
+	"github.com/org/pgo-release/internal/image"
+	"github.com/org/pgo-release/internal/pack"
+	"github.com/org/pgo-release/internal/plan"
+	"github.com/org/pgo-release/internal/provenance"
+	"github.com/org/pgo-release/internal/release"
+	"github.com/org/pgo-release/internal/repo"
+	"github.com/org/pgo-release/internal/run"
+	"github.com/org/pgo-release/internal/sbom"
+	"github.com/org/pgo-release/internal/sign"
+)
+
+func (a *app) verifyCommand() *cobra.Command {
+	return a.command(&cobra.Command{
+		Use:   "verify OWNER/REPO@TAG | DIR",
+		Short: "Check a release or a dist/",
+		Long: `Checks a published release, or a directory that holds the files of one: checksums,
+signature, provenance, SBOMs, the build information of every binary, the image. Exits
+0 only when all of it holds.`,
+		Example: `  pgo-release verify owner/repo@v1.2.3
+  pgo-release verify dist --repository owner/repo --trusted-root dist/rehearsal/trusted_root.json`,
+		Args: cobra.ExactArgs(1),
+	}, func(ctx context.Context, args []string) error {
+		if repository, tag, ok := strings.Cut(args[0], "@"); ok {
+			return a.verifyRelease(ctx, repository, tag)
+		}
+		return a.verifyDir(ctx, args[0])
+	})
+}
+
+// verifyDir checks the files of a directory. The directory may say which release it
+// is; whose it has to be, only the user or the project at hand can.
+func (a *app) verifyDir(ctx context.Context, dir string) error {
+	report, err := dist.Dir(dir).Read()
+	if err != nil {
+		return release.Misuse("name a dist/ that pgo-release made, or a release as OWNER/REPO@TAG", "verifying %q: %w", dir, err)
+	}
+	repository := a.values.String("repository")
+	if repository == "" {
+		if repository, err = a.ownRepository(ctx); err != nil {
+			return err
+		}
+	}
+	claim := engine.Claim{Repository: repository, Tag: report.Tag, Version: report.Version, Commit: report.Commit}
+	claim.Unsigned = a.values.String("sign") == plan.SignNone
+	if report.Image != nil {
+		claim.Image, claim.Digest = dist.Dir(dir).Join(dist.ImageDir), report.Image.Digest
+	}
+	return a.verify(ctx, dir, dir, claim, func(ctx context.Context, path string) (image.Content, error) {
+		return image.InspectLayout(ctx, path)
+	})
+}
+
+// verifyRelease fetches a published release and checks it.
+func (a *app) verifyRelease(ctx context.Context, repository, tag string) (err error) {
+	owner, name, ok := strings.Cut(repository, "/")
+	if !ok || owner == "" || name == "" || tag == "" {
+		return release.Misuse("such as owner/repo@v1.2.3", "release %q: want OWNER/REPO@TAG", repository+"@"+tag)
+	}
+	client, err := github.New(github.Options{
+		Repository: plan.Repository{Owner: owner, Name: name}, Token: a.values.String("token"), APIURL: a.getenv("GITHUB_API_URL"),
+	})
+	if err != nil {
+		return err
+	}
+	page, err := client.Find(ctx, tag)
+	if err != nil {
+		return err
+	}
+	if page == nil {
+		return release.Misuse("", "release %s@%s: not found", repository, tag)
+	}
+	commit, err := client.TagCommit(ctx, tag)
+	if err != nil {
+		return err
+	}
+	dir, err := os.MkdirTemp("", "pgo-release-verify-")
+	if err != nil {
+		return fmt.Errorf("verifying %s@%s: %w", repository, tag, err)
+	}
+	defer func() { err = errors.Join(err, os.RemoveAll(dir)) }()
+	if err := download(ctx, client, *page, dir); err != nil {
+		return err
+	}
+	claim := engine.Claim{
+		Repository: repository, Tag: tag, Version: strings.TrimPrefix(tag[strings.LastIndex(tag, "/")+1:], "v"), Commit: commit,
+		Unsigned: a.values.String("sign") == plan.SignNone, Image: a.values.String("image"),
+	}
+	access := image.Access{Token: a.values.String("token")}
+	return a.verify(ctx, repository+"@"+tag, dir, claim, func(ctx context.Context, reference string) (image.Content, error) {
+		return image.Inspect(ctx, reference, access)
+	})
+}
+
+// verify checks the files of dir and prints what was found.
+func (a *app) verify(ctx context.Context, what, dir string, claim engine.Claim, inspect func(context.Context, string) (image.Content, error)) error {
+	var trust sign.Trust
+	var err error
+	switch root := a.values.Path("trusted-root"); {
+	case claim.Unsigned:
+	case root != "":
+		trust, err = sign.LoadTrust(root, "")
+	default:
+		trust, err = sign.PublicTrust(ctx)
+	}
+	if err != nil {
+		return err
+	}
+	findings, err := engine.Verify(ctx, dir, claim, a.verifier(trust, a.values.String("workflow"), inspect))
+	if err != nil {
+		return err
+	}
+	if err := a.printFindings(findings); err != nil {
+		return err
+	}
+	return conclusion(what, findings)
+}
+
+// ownRepository is the repository of the project in the working directory.
+func (a *app) ownRepository(ctx context.Context) (string, error) {
+	r, err := repo.Open(ctx, run.New(a.Environ), a.values.String("directory"), false)
+	if err == nil {
+		facts, reading := r.Facts(ctx, "v0.0.0")
+		if err = reading; err == nil && facts.Repository.Owner != "" {
+			return facts.Repository.String(), nil
+		}
+	}
+	return "", release.Misuse("say whose release it has to be: --repository OWNER/NAME", "no repository to verify against")
+}
+
+// verifier wires the workers to the edges of Verify.
+func (a *app) verifier(trust sign.Trust, workflow string, inspect func(context.Context, string) (image.Content, error)) engine.Verifier {
+	identity := func(c engine.Claim) sign.Identity {
+		return sign.Identity{Repository: c.Repository, Commit: c.Commit, Tag: c.Tag, Workflow: workflow}
+	}
+	return engine.Verifier{
+		ParseChecksums: pack.ParseChecksums,
+		Blob: func(bundle []byte, digest release.Digest, c engine.Claim) (string, error) {
+			s, err := trust.VerifyBlob(bundle, digest, identity(c))
+			return s.SAN, err
+		},
+		Statement: func(bundle []byte, digest release.Digest, c engine.Claim) (engine.Statement, error) {
+			text, s, err := trust.VerifyStatement(bundle, digest, identity(c))
+			if err != nil {
+				return engine.Statement{}, err
+			}
+			statement, err := provenance.Parse(text)
+			if err != nil {
+				return engine.Statement{}, err
+			}
+			return engine.Statement{Subjects: statement.Subjects(), Commit: statement.Commit(), Signer: s.SAN}, nil
+		},
+		SBOM: func(content []byte) (module, version string, err error) {
+			d, err := sbom.Parse(content)
+			return d.Main.Name, d.Main.Version, err
+		},
+		Executables: executables,
+		Image: func(ctx context.Context, reference string) (engine.ImageContent, error) {
+			found, err := inspect(ctx, reference)
+			if err != nil {
+				return engine.ImageContent{}, err
+			}
+			content := engine.ImageContent{Digest: found.Digest, Platforms: map[release.Target]map[string]release.Digest{}}
+			for _, p := range found.Platforms {
+				content.Platforms[p.Target] = p.Files
+			}
+			return content, nil
+		},
+		Progress: a.reporter.Progress,
+	}
+}

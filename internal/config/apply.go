@@ -1,0 +1,35 @@
+package config
+
+import (
+	"slices"
+
+	"github.com/org/pgo-release/internal/plan"
+)
+
+// Apply puts the options that were given on top of the file's configuration. Platforms
+// that were given replace those of every build; an image that was given is made even
+// where the file skips it. cfg itself is not changed.
+func Apply(cfg plan.Config, v Values) plan.Config {
+	platforms := v.List("platforms")
+	if v.Bool("single-target") {
+		platforms = []string{plan.Host()}
+	}
+	if len(platforms) > 0 {
+		cfg.Platforms = platforms
+		cfg.Builds = slices.Clone(cfg.Builds)
+		for i := range cfg.Builds {
+			cfg.Builds[i].Platforms = nil
+		}
+	}
+	if image := v.String("image"); image != "" {
+		cfg.Image.Repository, cfg.Image.Skip = image, false
+	}
+	if sign := v.String("sign"); sign != "" {
+		cfg.Sign = sign
+	}
+	cfg.Tag = v.String("tag")
+	cfg.Repository = v.String("repository")
+	cfg.Snapshot = v.Bool("snapshot")
+	cfg.Draft = v.Bool("draft")
+	return cfg
+}

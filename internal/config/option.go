@@ -1,0 +1,120 @@
+// Package config turns what the user says into a plan.Config: the scalar options,
+// from flags, inputs of the action and the environment, and the file
+// .pgo-release.yaml. One table holds every option once; the command line, action.yml
+// and the README's table come from it, and the file's JSON Schema comes from the types
+// of package plan.
+package config
+
+import "slices"
+
+// Kind says what an option's value is.
+type Kind string
+
+// The kinds of options.
+const (
+	KindString    Kind = "string"
+	KindBool      Kind = "bool"      // true or false
+	KindList      Kind = "list"      // separated by commas or line ends
+	KindDirectory Kind = "directory" // of this machine
+	KindFile      Kind = "file"      // of this machine; relative to the option directory
+)
+
+// Option is one scalar option.
+type Option struct {
+	Name         string   // of the flag, in kebab case and without dashes
+	Short        string   // one-letter flag; empty: none
+	Input        string   // of the action; empty: the action does not have it
+	Env          string   // environment variable that gives it; empty: none
+	Default      string   // value when nobody says otherwise
+	InputDefault string   // value that action.yml writes into the workflow's place; empty: none
+	Help         string   // one sentence, without a full stop
+	Kind         Kind     //
+	Choices      []string // the values there are; nil: any
+	Secret       bool     // never printed
+	Commands     []string // that take it; nil: all
+}
+
+// Takes tells whether a command takes the option.
+func (o Option) Takes(command string) bool {
+	return o.Commands == nil || slices.Contains(o.Commands, command)
+}
+
+// DefaultFile is the configuration file that is read where it exists.
+const DefaultFile = ".pgo-release.yaml"
+
+// The commands that only some options belong to.
+const (
+	cmdPlan    = "plan"
+	cmdBuild   = "build"
+	cmdRelease = "release"
+	cmdVerify  = "verify"
+)
+
+// Options is the table, in the order of help: what is released, how, with what
+// rights, then what every command has. The caller may change the slice.
+func Options() []Option {
+	planning := []string{cmdPlan, cmdBuild, cmdRelease}
+	return []Option{
+		{Name: "tag", Input: "tag", Kind: KindString, Commands: planning,
+			Help: "Version tag to release, such as v1.2.3; without it, the tag that points at the commit"},
+		{Name: "platforms", Input: "platforms", Kind: KindList, Commands: planning,
+			Help: "Platforms as os/arch or os/arch/variant, instead of those of the configuration"},
+		{Name: "repository", Input: "repository", Env: "GITHUB_REPOSITORY", Kind: KindString,
+			Commands: []string{cmdPlan, cmdBuild, cmdRelease, cmdVerify},
+			Help:     "Repository on GitHub as OWNER/NAME; without it, the one that the remote origin names"},
+		{Name: "image", Input: "image", Kind: KindString, Commands: planning,
+			Help: "Repository of the container image, such as ghcr.io/owner/app"},
+		{Name: "sign", Input: "sign", Kind: KindString, Choices: []string{"keyless", "none"}, Commands: []string{cmdPlan, cmdRelease},
+			Help: "How to sign: keyless with the identity of the workflow, or none; without it, keyless"},
+		{Name: "draft", Input: "draft", Kind: KindBool, Default: "false", Commands: []string{cmdRelease},
+			Help: "Leave the release a draft"},
+		{Name: "single-target", Kind: KindBool, Default: "false", Commands: []string{cmdBuild},
+			Help: "Build for this machine's platform only"},
+		{Name: "snapshot", Kind: KindBool, Default: "false", Commands: []string{cmdBuild},
+			Help: "Build the working tree as it is, with a version that says so"},
+		{Name: "token", Input: "token", Env: "GITHUB_TOKEN", InputDefault: "${{ github.token }}", Kind: KindString, Secret: true,
+			Commands: []string{cmdRelease, cmdVerify},
+			Help:     "Token for GitHub and its registry"},
+		{Name: "workflow", Kind: KindString, Commands: []string{cmdVerify},
+			Help: "Prefix of the workflow identities that may have signed; without it, the workflows of the repository"},
+		{Name: "trusted-root", Input: "trusted-root", Kind: KindFile, Commands: []string{cmdRelease, cmdVerify},
+			Help: "Sigstore trusted root to verify with; without it, the public one"},
+		{Name: "signing-config", Input: "signing-config", Kind: KindFile, Commands: []string{cmdRelease},
+			Help: "Sigstore signing configuration to sign with; without it, the public one"},
+		{Name: "directory", Short: "C", Input: "working-directory", Kind: KindDirectory, Default: ".",
+			Help: "Directory of the Go module"},
+		{Name: "config", Input: "config", Kind: KindFile, Default: DefaultFile, Commands: planning,
+			Help: "Configuration file, relative to the directory; the default one may be absent"},
+		{Name: "json", Kind: KindBool, Default: "false",
+			Help: "Print results and progress as JSON"},
+		{Name: "quiet", Kind: KindBool, Default: "false",
+			Help: "Report only warnings and failures"},
+		{Name: "verbose", Kind: KindBool, Default: "false",
+			Help: "Report every step"},
+		{Name: "no-color", Env: "NO_COLOR", Kind: KindBool, Default: "false",
+			Help: "Use no colours"},
+	}
+}
+
+// Output is an output of the action.
+type Output struct {
+	Name string
+	Help string // one sentence, without a full stop
+}
+
+// Outputs are the outputs of the action, in the order of action.yml.
+func Outputs() []Output {
+	return []Output{
+		{"version", "Version that was released, without v"},
+		{"tag", "Tag that was released"},
+		{"previous-tag", "Tag that the release notes start from; empty for a first release"},
+		{"prerelease", "true for a pre-release, else false"},
+		{"latest", "true when the release became the latest one, else false"},
+		{"release-url", "URL of the release's page"},
+		{"release-id", "Number of the release in GitHub's API"},
+		{"image", "Image with its exact version as tag; empty without an image"},
+		{"image-digest", "Digest of the image index, as sha256 and 64 hexadecimal digits; empty without an image"},
+		{"assets", "JSON array of the release's assets, each with name, digest and size"},
+		{"dist", "Directory of the files that were made, relative to the workspace"},
+	}
+}

@@ -1,0 +1,272 @@
+package github
+
+import (
+	"cmp"
+	"context"
+	"fmt"
+	"net/http"
+	"slices"
+	"strings"
+
+	gh "github.com/google/go-github/v60/github"
+
+	"github.com/org/pgo-release/internal/release"
+)
+
+// Draft is a release that is to be opened.
+type Draft struct {
+	Tag        string
+	Commit     string // what Tag names, or is to be made at when the remote has no such tag
+	Title      string
+	Body       string // Markdown, at most 125,000 characters
+	Prerelease bool
+}
+
+// Page is a release as GitHub holds it. A Page that goes into a method needs no more than
+// ID, Tag and Draft; whatever else the method has to know it asks GitHub for.
+type Page struct {
+	ID        int64
+	Tag       string
+	URL       string // of the page that people see; a draft's shows it to those who may write
+	Draft     bool
+	Body      string
+	Immutable bool // its assets and its tag cannot change any more
+
+	target string // commit or branch at which publishing makes the tag, when there is none
+	upload string // template of the address for uploads
+}
+
+// Find looks for the release of a tag; nil when there is none
+// (https://docs.github.com/rest/releases/releases#list-releases). A published one
+// wins. Several drafts of one tag are a Problem of class Rejected that names their
+// addresses: which of them people work on is not for a program to guess.
+func (c *Client) Find(ctx context.Context, tag string) (*Page, error) {
+	fail := func(err error) (*Page, error) {
+		return nil, fmt.Errorf("finding the release of tag %q: %w", tag, err)
+	}
+	page, err := c.published(ctx, tag)
+	if err != nil {
+		return fail(err)
+	}
+	if page != nil {
+		return page, nil
+	}
+	pages, err := c.pages(ctx, tag)
+	if err != nil {
+		return fail(err)
+	}
+	if len(pages) > 1 && pages[0].Draft {
+		var urls []string
+		for _, p := range pages {
+			urls = append(urls, p.URL)
+		}
+		return fail(release.Reject("delete all but one of them and run again",
+			"it has %d drafts: %s", len(pages), strings.Join(urls, ", ")))
+	}
+	if len(pages) > 0 {
+		return &pages[0], nil
+	}
+	return nil, nil
+}
+
+// published asks for the release that users see under a tag, one request for what is
+// the common case of a run that has nothing left to do.
+func (c *Client) published(ctx context.Context, tag string) (*Page, error) {
+	var found releaseJSON
+	_, err := c.call(ctx, http.MethodGet, "releases/tags/"+escaped(tag), nil, &found)
+	if status(err) == http.StatusNotFound {
+		return nil, nil
+	}
+	if err != nil {
+		return nil, err
+	}
+	page, err := found.page()
+	return &page, err
+}
+
+// pages lists the releases of a tag, the published one first, then drafts, oldest
+// first. Only the list of all releases has drafts: by its tag GitHub finds none.
+func (c *Client) pages(ctx context.Context, tag string) ([]Page, error) {
+	var out []Page
+	err := each(ctx, c, "releases", func(r releaseJSON) error {
+		if r.TagName != tag {
+			return nil
+		}
+		page, err := r.page()
+		out = append(out, page)
+		return err
+	})
+	if err != nil {
+		return nil, err
+	}
+	slices.SortFunc(out, func(a, b Page) int {
+		if a.Draft != b.Draft {
+			if b.Draft {
+				return -1
+			}
+			return 1
+		}
+		return cmp.Compare(a.ID, b.ID)
+	})
+	return out, nil
+}
+
+// Open finds the release of a tag, or makes a draft of it. A release that exists keeps
+// its title and its text, whoever wrote them; a draft whose tag is still to be made
+// gets d.Commit as its target. A tag that names another commit on the remote is a
+// Problem of class Rejected.
+func (c *Client) Open(ctx context.Context, d Draft) (Page, error) {
+	found, err := c.Find(ctx, d.Tag)
+	if err != nil {
+		return Page{}, err
+	}
+	if found != nil && !found.Draft {
+		return *found, nil
+	}
+	commit, err := c.TagCommit(ctx, d.Tag)
+	if err != nil {
+		return Page{}, err
+	}
+	if commit != "" && d.Commit != "" && commit != d.Commit {
+		return Page{}, release.Reject("release the commit that the tag names, or choose another version",
+			"opening the release of tag %q: on GitHub the tag names commit %s, not %s", d.Tag, commit, d.Commit)
+	}
+	edit := releaseEdit{TagName: d.Tag, Draft: true}
+	if commit == "" {
+		// With the tag there the target is meaningless, and naming it can cost the
+		// permission to change workflows.
+		edit.TargetCommitish = d.Commit
+	}
+	var page Page
+	switch {
+	case found == nil:
+		edit.Name, edit.Body, edit.Prerelease = d.Title, d.Body, &d.Prerelease
+		page, err = c.create(ctx, edit)
+	case edit.TargetCommitish != "" && found.target != edit.TargetCommitish:
+		page, err = c.edit(ctx, *found, edit, func(p Page) bool { return p.target == edit.TargetCommitish })
+	default:
+		page = *found
+	}
+	if err != nil {
+		return Page{}, fmt.Errorf("opening the release of tag %q: %w", d.Tag, err)
+	}
+	return page, nil
+}
+
+// create makes the draft (https://docs.github.com/rest/releases/releases#create-a-release).
+func (c *Client) create(ctx context.Context, draft releaseEdit) (Page, error) {
+	own := false
+	page, err := settle(ctx, c, func() (Page, error) {
+		var made releaseJSON
+		if _, err := c.call(ctx, http.MethodPost, "releases", draft, &made); err != nil {
+			return Page{}, err
+		}
+		own = true
+		return made.page()
+	}, func() (Page, bool, error) {
+		found, err := c.Find(ctx, draft.TagName)
+		if found == nil {
+			return Page{}, false, err
+		}
+		return *found, true, nil
+	})
+	if err != nil || !own {
+		return page, err
+	}
+	return c.yield(ctx, page)
+}
+
+// yield settles what happens when two runs make a draft at the same time: both see
+// both, the older draft stays, and whoever made the other takes it back, still empty.
+func (c *Client) yield(ctx context.Context, own Page) (Page, error) {
+	pages, err := c.pages(ctx, own.Tag)
+	if err != nil {
+		return Page{}, err
+	}
+	if len(pages) == 0 || pages[0].Draft && pages[0].ID >= own.ID {
+		return own, nil
+	}
+	_, err = c.call(ctx, http.MethodDelete, fmt.Sprintf("releases/%d", own.ID), nil, nil)
+	return pages[0], err
+}
+
+// reread asks for a release by its number
+// (https://docs.github.com/rest/releases/releases#get-a-release).
+func (c *Client) reread(ctx context.Context, id int64) (Page, error) {
+	var r releaseJSON
+	if _, err := c.call(ctx, http.MethodGet, fmt.Sprintf("releases/%d", id), nil, &r); err != nil {
+		return Page{}, err
+	}
+	return r.page()
+}
+
+// edit changes a release until done says that it has become what it should
+// (https://docs.github.com/rest/releases/releases#update-a-release).
+func (c *Client) edit(ctx context.Context, page Page, edit releaseEdit, done func(Page) bool) (Page, error) {
+	path := fmt.Sprintf("releases/%d", page.ID)
+	after, err := settle(ctx, c, func() (Page, error) {
+		var r releaseJSON
+		if _, err := c.call(ctx, http.MethodPatch, path, edit, &r); err != nil {
+			return Page{}, err
+		}
+		return r.page()
+	}, func() (Page, bool, error) {
+		p, err := c.reread(ctx, page.ID)
+		return p, err == nil && done(p), err
+	})
+	if err == nil && (after.Tag != edit.TagName || !done(after)) {
+		err = fmt.Errorf("GitHub took the change and did not make it: tag %q, draft %t, target %q",
+			line(after.Tag), after.Draft, line(after.target))
+	}
+	return after, err
+}
+
+// Publish makes a draft public, and its tag where there is none
+// (https://docs.github.com/rest/releases/releases#update-a-release). latest says
+// whether it becomes the repository's latest release; a prerelease never does. A page
+// that is public already is returned as it is.
+func (c *Client) Publish(ctx context.Context, page Page, latest, prerelease bool) (Page, error) {
+	if !page.Draft {
+		return page, nil
+	}
+	fail := func(err error) (Page, error) {
+		return Page{}, fmt.Errorf("publishing the release of tag %q: %w", page.Tag, err)
+	}
+	commit, err := c.TagCommit(ctx, page.Tag)
+	if err != nil {
+		return fail(err)
+	}
+	edit := releaseEdit{TagName: page.Tag, Prerelease: &prerelease, MakeLatest: fmt.Sprint(latest && !prerelease)}
+	if commit == "" {
+		// The target is sent again, so that the tag cannot end up at the default branch.
+		now, err := c.reread(ctx, page.ID)
+		if err != nil {
+			return fail(err)
+		}
+		edit.TargetCommitish = now.target
+	}
+	after, err := c.edit(ctx, page, edit, func(p Page) bool { return !p.Draft })
+	if err != nil {
+		return fail(err)
+	}
+	return after, nil
+}
+
+// CheckWrite asks GitHub for generated notes, which only a token that may write
+// releases gets, and which changes nothing
+// (https://docs.github.com/rest/releases/releases#generate-release-notes-content-for-a-release).
+// previous may be empty. An error of class Authorisation says that it may not.
+func (c *Client) CheckWrite(ctx context.Context, tag, previous string) error {
+	options := &gh.GenerateNotesOptions{TagName: tag}
+	if previous != "" {
+		options.PreviousTagName = &previous
+	}
+	_, _, err := c.api.Repositories.GenerateReleaseNotes(ctx, c.repo.Owner, c.repo.Name, options)
+	if err = cause(err); status(err) == http.StatusUnprocessableEntity {
+		return nil // GitHub judges the permission first and the tags after that
+	}
+	if err != nil {
+		return fmt.Errorf("checking that the token may write releases of %q: %w", c.repo, err)
+	}
+	return nil
+}

@@ -1,0 +1,227 @@
+package provenance
+
+import (
+	"bytes"
+	"encoding/json"
+	"flag"
+	"fmt"
+	"maps"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	slsa "github.com/in-toto/attestation/go/predicates/provenance/v1"
+	intoto "github.com/in-toto/attestation/go/v1"
+	"google.golang.org/protobuf/encoding/protojson"
+
+	"github.com/org/pgo-release/internal/plan"
+	"github.com/org/pgo-release/internal/release"
+)
+
+var update = flag.Bool("update", false, "write the golden files")
+
+const commit = "3c1a5b6d7e8f90123456789abcdef0123456789a"
+
+func examplePlan() plan.Plan {
+	return plan.Plan{
+		Schema: plan.Schema, Project: "hello",
+		Repository: plan.Repository{Owner: "octo-org", Name: "octo-repo"},
+		Module:     plan.Module{Path: "github.com/octo-org/octo-repo", Dir: "."},
+		Version:    "1.2.3", Tag: "v1.2.3", Commit: commit,
+		Time: time.Date(2026, 8, 1, 12, 0, 0, 0, time.UTC), Toolchain: "go1.26.3",
+		Latest: true, Sign: plan.SignKeyless,
+		Include: []string{"web/dist/**"}, Prepare: []string{"go generate ./..."},
+		Files: []string{"LICENSE", "README.md"},
+		Units: []plan.Unit{
+			{
+				Build: "hello", Main: "./cmd/hello", Target: release.Target{OS: "linux", Arch: "amd64"},
+				Binary: "hello", Archive: "hello_1.2.3_linux_amd64.tar.gz", Format: plan.FormatTarGz,
+				SBOM: "hello_1.2.3_linux_amd64.tar.gz.spdx.json", Ldflags: "-s -w -X main.version=1.2.3",
+				Tags: []string{"netgo"}, Env: map[string]string{"GOEXPERIMENT": "", "goexperiment": "x"},
+			},
+			{
+				Build: "hello", Main: "./cmd/hello", Target: release.Target{OS: "linux", Arch: "arm", Variant: "v7"},
+				Binary: "hello", Archive: "hello_1.2.3_linux_armv7.tar.gz", Format: plan.FormatTarGz,
+				SBOM: "hello_1.2.3_linux_armv7.tar.gz.spdx.json", Ldflags: "-s -w -X main.version=1.2.3",
+			},
+		},
+		Image: &plan.ImagePlan{Repository: "ghcr.io/octo-org/octo-repo", Tags: []string{"1.2.3"}},
+	}
+}
+
+func exampleAssets() []release.Asset {
+	var out []release.Asset
+	for i, name := range []string{
+		"hello_1.2.3_linux_armv7.tar.gz", "checksums.txt", "hello_1.2.3_linux_amd64.tar.gz.spdx.json",
+		"hello_1.2.3_linux_amd64.tar.gz", "hello_1.2.3_linux_armv7.tar.gz.spdx.json",
+	} {
+		digest := release.Digest("sha256:" + strings.Repeat(fmt.Sprint(i+1), 64))
+		out = append(out, release.Asset{File: release.File{Name: name, Digest: digest}})
+	}
+	return out
+}
+
+func exampleRun() Run {
+	started := time.Date(2026, 8, 1, 14, 0, 0, 123, time.FixedZone("", 2*60*60))
+	return Run{
+		BuilderID:    "https://github.com/octo-org/octo-repo/.github/workflows/release.yml@refs/tags/v1.2.3",
+		InvocationID: "https://github.com/octo-org/octo-repo/actions/runs/7234567890/attempts/1",
+		Started:      started, Finished: started.Add(42 * time.Second),
+		Inputs: map[string]string{"draft": "true", "args": "release"},
+		Modules: []Module{
+			{Path: "golang.org/x/mod", Version: "v0.41.0", Sum: "h1:Khu2En+0gcYPZ2kuIihfswbzxv/mIHXgzPZ018Oty48="},
+			{Path: "github.com/octo-org/local"},
+			{Path: "example.com/vendored", Version: "v1.0.0"},
+			{Path: "golang.org/x/mod", Version: "v0.41.0", Sum: "h1:Khu2En+0gcYPZ2kuIihfswbzxv/mIHXgzPZ018Oty48="},
+		},
+	}
+}
+
+func example(t testing.TB) Statement {
+	t.Helper()
+	s, err := New(examplePlan(), exampleAssets(), exampleRun())
+	if err != nil {
+		t.Fatal(err)
+	}
+	return s
+}
+
+func TestGolden(t *testing.T) {
+	text, err := example(t).JSON()
+	if err != nil {
+		t.Fatal(err)
+	}
+	again, err := example(t).JSON()
+	if err != nil || !bytes.Equal(text, again) {
+		t.Fatalf("the same statement twice, two texts (%v)", err)
+	}
+	// Its value is the plan's business; that it is the right one, TestAccessors tells.
+	text = bytes.Replace(text, []byte(example(t).ContentDigest()), []byte("CONTENT"), 1)
+	var indented bytes.Buffer
+	if err := json.Indent(&indented, text, "", "  "); err != nil {
+		t.Fatal(err)
+	}
+	indented.WriteByte('\n')
+	golden := filepath.Join("testdata", "statement.json")
+	if *update {
+		if err := os.WriteFile(golden, indented.Bytes(), 0o644); err != nil {
+			t.Fatal(err)
+		}
+	}
+	want, err := os.ReadFile(golden)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if !bytes.Equal(indented.Bytes(), want) {
+		t.Errorf("differs from %s (write it with -update):\n%s", golden, indented.Bytes())
+	}
+}
+
+func TestAccessors(t *testing.T) {
+	content, err := examplePlan().Content()
+	if err != nil {
+		t.Fatal(err)
+	}
+	text, err := example(t).JSON()
+	if err != nil {
+		t.Fatal(err)
+	}
+	s, err := Parse(text)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for what, pair := range map[string][2]string{
+		"build type":     {s.BuildType(), BuildType},
+		"builder":        {s.BuilderID(), exampleRun().BuilderID},
+		"invocation":     {s.InvocationID(), exampleRun().InvocationID},
+		"commit":         {s.Commit(), commit},
+		"source":         {s.Source(), "git+https://github.com/octo-org/octo-repo@refs/tags/v1.2.3"},
+		"repository":     {s.Repository(), "https://github.com/octo-org/octo-repo"},
+		"tag":            {s.Tag(), "v1.2.3"},
+		"toolchain":      {s.Toolchain(), "go1.26.3"},
+		"content digest": {string(s.ContentDigest()), string(content)},
+	} {
+		if pair[0] != pair[1] {
+			t.Errorf("%s: %q, want %q", what, pair[0], pair[1])
+		}
+	}
+	want := map[string]release.Digest{}
+	for _, a := range exampleAssets() {
+		want[a.Name] = a.Digest
+	}
+	if got := s.Subjects(); !maps.Equal(got, want) {
+		t.Errorf("subjects %v, want %v", got, want)
+	}
+}
+
+// TestConforms reads the statement with the code that the specifications publish.
+func TestConforms(t *testing.T) {
+	text, err := example(t).JSON()
+	if err != nil {
+		t.Fatal(err)
+	}
+	var statement intoto.Statement
+	if err := protojson.Unmarshal(text, &statement); err != nil {
+		t.Fatal(err)
+	}
+	if err := statement.Validate(); err != nil {
+		t.Error(err)
+	}
+	inner, err := protojson.Marshal(statement.GetPredicate())
+	if err != nil {
+		t.Fatal(err)
+	}
+	var predicate slsa.Provenance
+	if err := protojson.Unmarshal(inner, &predicate); err != nil {
+		t.Fatal(err)
+	}
+	if err := predicate.Validate(); err != nil {
+		t.Error(err)
+	}
+	for _, d := range predicate.GetBuildDefinition().GetResolvedDependencies() {
+		if err := d.Validate(); err != nil {
+			t.Errorf("%s: %v", d.GetUri(), err)
+		}
+	}
+}
+
+func TestNewRefuses(t *testing.T) {
+	many := make([]release.Asset, MaxSubjects+1)
+	for i := range many {
+		many[i] = release.Asset{File: release.File{Name: fmt.Sprint("f", i), Digest: exampleAssets()[0].Digest}}
+	}
+	if _, err := New(examplePlan(), many[:MaxSubjects], exampleRun()); err != nil {
+		t.Error("the most subjects:", err)
+	}
+	for name, c := range map[string]struct {
+		change func(*plan.Plan, *[]release.Asset, *Run)
+		want   string
+	}{
+		"no subject":          {func(_ *plan.Plan, a *[]release.Asset, _ *Run) { *a = nil }, "0 subjects"},
+		"too many subjects":   {func(_ *plan.Plan, a *[]release.Asset, _ *Run) { *a = many }, "1025 subjects"},
+		"one name twice":      {func(_ *plan.Plan, a *[]release.Asset, _ *Run) { (*a)[1].Name = (*a)[0].Name }, "named twice"},
+		"subject unnamed":     {func(_ *plan.Plan, a *[]release.Asset, _ *Run) { (*a)[0].Name = "" }, "no name"},
+		"digest":              {func(_ *plan.Plan, a *[]release.Asset, _ *Run) { (*a)[0].Digest = "sha256:12" }, "digest"},
+		"repository":          {func(p *plan.Plan, _ *[]release.Asset, _ *Run) { p.Repository = plan.Repository{} }, "repository"},
+		"tag":                 {func(p *plan.Plan, _ *[]release.Asset, _ *Run) { p.Tag = "" }, "tag"},
+		"toolchain":           {func(p *plan.Plan, _ *[]release.Asset, _ *Run) { p.Toolchain = "" }, "toolchain"},
+		"short commit":        {func(p *plan.Plan, _ *[]release.Asset, _ *Run) { p.Commit = "3c1a5b6" }, "full hash"},
+		"builder":             {func(_ *plan.Plan, _ *[]release.Asset, r *Run) { r.BuilderID = "me" }, "absolute URI"},
+		"no start":            {func(_ *plan.Plan, _ *[]release.Asset, r *Run) { r.Started = time.Time{} }, "started"},
+		"end before start":    {func(_ *plan.Plan, _ *[]release.Asset, r *Run) { r.Finished = r.Started.Add(-1) }, "finished"},
+		"module sum":          {func(_ *plan.Plan, _ *[]release.Asset, r *Run) { r.Modules[0].Sum = "h1:AAAA" }, "golang.org/x/mod"},
+		"module unnamed":      {func(_ *plan.Plan, _ *[]release.Asset, r *Run) { r.Modules[0].Path = "" }, "want a path"},
+		"sum, no version":     {func(_ *plan.Plan, _ *[]release.Asset, r *Run) { r.Modules[0].Version = "" }, "want a path"},
+		"inputs but for case": {func(_ *plan.Plan, _ *[]release.Asset, r *Run) { r.Inputs["DRAFT"] = "" }, "stands twice"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			p, assets, run := examplePlan(), exampleAssets(), exampleRun()
+			c.change(&p, &assets, &run)
+			if _, err := New(p, assets, run); err == nil || !strings.Contains(err.Error(), c.want) {
+				t.Errorf("got %v, want an error with %q", err, c.want)
+			}
+		})
+	}
+}

@@ -1,0 +1,195 @@
+package sign
+
+import (
+	"context"
+	"crypto/ecdsa"
+	"crypto/elliptic"
+	"crypto/rand"
+	"crypto/x509"
+	"encoding/base64"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"strings"
+	"time"
+
+	"github.com/sigstore/sigstore-go/pkg/fulcio/certificate"
+	"github.com/sigstore/sigstore-go/pkg/root"
+	"github.com/sigstore/sigstore-go/pkg/sign"
+	"github.com/sigstore/sigstore-go/pkg/verify"
+
+	"github.com/org/pgo-release/internal/release"
+)
+
+// credential is a key with its certificate: what a run signs everything with.
+type credential struct {
+	key   key
+	cert  []byte // DER
+	san   string
+	want  []rules   // what every bundle must verify with
+	until time.Time // end of the certificate's life, on this machine's clock
+}
+
+// GetCertificate implements sign.CertificateProvider.
+func (c *credential) GetCertificate(context.Context, sign.Keypair, *sign.CertificateProviderOptions) ([]byte, error) {
+	return c.cert, nil
+}
+
+// credential gives the current one, or a new one when that ends soon. One caller at a
+// time makes it, with its own context: whoever is cancelled fails alone.
+func (s *Signer) credential(ctx context.Context) (*credential, error) {
+	select {
+	case <-s.turn:
+	case <-ctx.Done():
+		return nil, context.Cause(ctx)
+	}
+	defer func() { s.turn <- struct{}{} }()
+	if s.current != nil && s.now().Add(callTimeout).Before(s.current.until) {
+		return s.current, nil
+	}
+	next, err := s.obtain(ctx)
+	if err != nil {
+		return nil, err
+	}
+	s.current = next
+	return next, nil
+}
+
+// obtain fetches a token and has a new key certified for it.
+func (s *Signer) obtain(ctx context.Context) (*credential, error) {
+	if s.trust.root == nil || s.trust.config == nil {
+		return nil, errors.New("there is no trusted root or no signing config: what cannot be verified is not signed")
+	}
+	ctx, cancel := context.WithTimeout(ctx, callTimeout)
+	defer cancel()
+	raw, claimed, err := s.identify(ctx)
+	if err != nil {
+		return nil, err
+	}
+	want, err := s.expect(claimed)
+	if err != nil {
+		return nil, err
+	}
+	at, err := root.SelectService(s.trust.config.FulcioCertificateAuthorityURLs(), sign.FulcioAPIVersions, s.now())
+	if err != nil {
+		return nil, fmt.Errorf("choosing a certificate authority: %w", err)
+	}
+	private, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
+	if err != nil {
+		return nil, fmt.Errorf("making a key: %w", err)
+	}
+	// The certificate's life is counted from before it began, on a clock that need
+	// not agree with the authority's.
+	asked := s.now()
+	fulcio := sign.NewFulcio(&sign.FulcioOptions{
+		BaseURL: strings.TrimSuffix(at.URL, "/"), Timeout: -1, Transport: s.to(ctx, "Fulcio"),
+	})
+	der, err := fulcio.GetCertificate(ctx, key{private}, &sign.CertificateProviderOptions{IDToken: raw})
+	if err != nil {
+		return nil, fmt.Errorf("requesting a certificate: %w", plain(err))
+	}
+	cert, err := s.trust.certificate(der, private, want)
+	if err != nil {
+		return nil, fmt.Errorf("checking the certificate: %w", err)
+	}
+	return &credential{
+		key: key{private}, cert: der, san: claimed.SubjectAlternativeName,
+		want: want, until: asked.Add(cert.NotAfter.Sub(cert.NotBefore)),
+	}, nil
+}
+
+// certificate checks a new certificate before anything is signed with it: whose key
+// it is for, what it says, and that verifiers will accept who issued it.
+func (t Trust) certificate(der []byte, private *ecdsa.PrivateKey, want []rules) (*x509.Certificate, error) {
+	cert, err := x509.ParseCertificate(der)
+	if err != nil {
+		return nil, err
+	}
+	if !private.PublicKey.Equal(cert.PublicKey) {
+		return nil, errors.New("it is for another key")
+	}
+	summary, err := certificate.SummarizeCertificate(cert)
+	if err != nil {
+		return nil, err
+	}
+	for _, r := range want {
+		if err := r.check(summary); err != nil {
+			return nil, err
+		}
+	}
+	chains, err := verify.VerifyLeafCertificate(cert.NotBefore, cert, t.root)
+	if err != nil {
+		return nil, fmt.Errorf("checking against the trusted root: issuer %q: %w", cert.Issuer, err)
+	}
+	if err := verify.VerifySignedCertificateTimestamp(chains, 1, t.root); err != nil {
+		return nil, fmt.Errorf("checking against the trusted root: signed certificate timestamp: %w", err)
+	}
+	return cert, nil
+}
+
+// identify fetches a token and reads what it claims, as the certificate will say it.
+// Whether it is genuine is for Fulcio to tell.
+func (s *Signer) identify(ctx context.Context) (string, certificate.Summary, error) {
+	raw, err := s.token(ctx, audience)
+	if ctx.Err() != nil {
+		return "", certificate.Summary{}, fmt.Errorf("requesting an identity token: %w", context.Cause(ctx))
+	}
+	if err != nil {
+		return "", certificate.Summary{}, release.Refuse(
+			"the job must be allowed to ask for one:\n\n    permissions:\n      id-token: write",
+			"requesting an identity token: %w", err)
+	}
+	var claims struct {
+		Issuer     string `json:"iss"`
+		Repository string `json:"repository"`
+		Commit     string `json:"sha"`
+		Ref        string `json:"ref"`
+		Workflow   string `json:"job_workflow_ref"`
+	}
+	parts := strings.Split(raw, ".") // RFC 7519, 3
+	if len(parts) != 3 {
+		return "", certificate.Summary{}, fmt.Errorf("reading the identity token: %d parts: want 3", len(parts))
+	}
+	text, err := base64.RawURLEncoding.DecodeString(parts[1])
+	if err == nil {
+		err = json.Unmarshal(text, &claims)
+	}
+	if err != nil {
+		return "", certificate.Summary{}, fmt.Errorf("reading the identity token: %w", err)
+	}
+	return raw, certificate.Summary{
+		SubjectAlternativeName: github + claims.Workflow,
+		Extensions: certificate.Extensions{
+			Issuer: claims.Issuer, SourceRepositoryURI: github + claims.Repository,
+			SourceRepositoryDigest: claims.Commit, SourceRepositoryRef: claims.Ref,
+		},
+	}, nil
+}
+
+// expect is what the bundles must verify with: exactly what the token claims, and
+// Want, which the claims must meet before anything becomes public.
+func (s *Signer) expect(claimed certificate.Summary) ([]rules, error) {
+	pattern, err := workflowPattern(claimed.SubjectAlternativeName)
+	if err != nil {
+		return nil, fmt.Errorf("reading the identity token: %w", err)
+	}
+	out := []rules{{
+		workflow: pattern, readable: claimed.SubjectAlternativeName, repository: claimed.SourceRepositoryURI,
+		commit: claimed.SourceRepositoryDigest, ref: claimed.SourceRepositoryRef,
+	}}
+	if s.Want != (Identity{}) {
+		want, err := s.Want.rules()
+		if err != nil {
+			return nil, err
+		}
+		out = append(out, want)
+	}
+	for _, r := range out {
+		if err := r.check(claimed); err != nil {
+			return nil, release.Reject(
+				"the workflow must run for what is released: its tag, or the commit that the tag names",
+				"checking the identity token: %w", err)
+		}
+	}
+	return out, nil
+}

@@ -1,0 +1,42 @@
+package ui
+
+import (
+	"encoding/json"
+
+	"github.com/org/pgo-release/internal/task"
+)
+
+// LineSchema names the form of the lines of mode JSON; every line carries it.
+const LineSchema = "https://github.com/org/pgo-release/schema/event/v1"
+
+// Line is one line of mode JSON.
+type Line struct {
+	Schema  string     `json:"schema"`
+	Elapsed float64    `json:"elapsed"` // seconds since the start
+	Phase   string     `json:"phase,omitempty"`
+	Task    string     `json:"task,omitempty"`
+	State   task.State `json:"state"` // of task, or "error" for what ended the run
+	Stage   string     `json:"stage,omitempty"`
+	Text    string     `json:"text,omitempty"`
+	Hint    string     `json:"hint,omitempty"`
+	Took    float64    `json:"took,omitempty"` // seconds
+	Of      int        `json:"of,omitempty"`   // tasks that the phase has in all
+}
+
+func (r *Reporter) writeJSON(e task.Event) {
+	r.line(Line{
+		Phase: e.Phase, Task: e.Task, State: e.State, Stage: e.Stage, Text: e.Text,
+		Took: e.Took.Seconds(), Of: e.Number,
+	})
+}
+
+func (r *Reporter) writeFailure(text, hint string) {
+	r.line(Line{State: "error", Text: text, Hint: hint})
+}
+
+func (r *Reporter) line(l Line) {
+	l.Schema, l.Elapsed = LineSchema, r.Now().Sub(r.start).Seconds()
+	if text, err := json.Marshal(l); err == nil {
+		r.print(string(text) + "\n")
+	}
+}

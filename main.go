@@ -1,0 +1,21 @@
+// Pgo-release turns a version tag of a Go project into a signed, verifiable release.
+// It is the entrypoint of the container action and the command line; see package cli
+// for the commands and ARCHITECTURE.md for the way from a tag to a release.
+package main
+
+import (
+	"context"
+	"os"
+	"os/signal"
+	"syscall"
+
+	"github.com/org/pgo-release/internal/cli"
+)
+
+func main() {
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
+	context.AfterFunc(ctx, stop) // a second signal ends the process at once
+	os.Exit(cli.Main(ctx, cli.World{
+		Args: os.Args[1:], Environ: os.Environ(), Out: os.Stdout, Err: os.Stderr,
+	}))
+}
