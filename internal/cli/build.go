@@ -6,7 +6,6 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/org/pgo-release/internal/dist"
-	"github.com/org/pgo-release/internal/plan"
 	"github.com/org/pgo-release/internal/release"
 	"github.com/org/pgo-release/internal/ui"
 )
@@ -21,14 +20,7 @@ tree is built as it is; otherwise exactly the commit, in a temporary clone.`,
 		Example: `  pgo-release build --single-target --snapshot
   pgo-release build --tag v1.2.3 --platforms linux/amd64,linux/arm/v7`,
 	}, func(ctx context.Context, _ []string) error {
-		s, err := a.open(ctx, func(cfg *plan.Config, _ plan.Facts) {
-			if a.values.Bool("single-target") {
-				cfg.Platforms = []string{plan.Host()}
-				for i := range cfg.Builds {
-					cfg.Builds[i].Platforms = nil
-				}
-			}
-		})
+		s, err := a.open(ctx, nil)
 		if err != nil {
 			return err
 		}

@@ -118,7 +118,7 @@ func (a *app) command(c *cobra.Command, run func(ctx context.Context, args []str
 	name, _, _ := strings.Cut(c.Use, " ")
 	for _, o := range config.Options() {
 		if o.Takes(name) {
-			if o.Kind == config.Bool {
+			if o.Kind == config.KindBool {
 				c.Flags().BoolP(o.Name, o.Short, false, o.Help)
 			} else {
 				c.Flags().StringP(o.Name, o.Short, o.Default, o.Help)

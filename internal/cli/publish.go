@@ -100,6 +100,9 @@ func (s *session) preflight(ctx context.Context, o outside) (published bool, err
 			return "", release.Reject("fetch the tags again (git fetch --tags --force), or release the next version",
 				"tag %q names commit %s on GitHub and %s here", s.plan.Tag, commit, s.plan.Commit)
 		}
+		if err := o.github.CheckWrite(ctx, s.plan.Tag, s.plan.Previous); err != nil {
+			return "", err
+		}
 		page, err := o.github.Find(ctx, s.plan.Tag)
 		if err != nil {
 			return "", err

@@ -40,7 +40,7 @@ func (a *app) open(ctx context.Context, adjust func(*plan.Config, plan.Facts)) (
 	}
 	s.dist = dist.Dir(filepath.Join(s.dir, "dist"))
 	var err error
-	if s.config, err = a.readConfig(s.dir); err != nil {
+	if s.config, err = a.readConfig(); err != nil {
 		return nil, err
 	}
 	runner := run.New(a.Environ)
@@ -67,14 +67,10 @@ func (a *app) open(ctx context.Context, adjust func(*plan.Config, plan.Facts)) (
 	return s, err
 }
 
-// readConfig loads the file that the user named, or the default one if it exists,
+// readConfig loads the file that the user named, or the default one where it exists,
 // and puts the scalar options on top.
-func (a *app) readConfig(dir string) (plan.Config, error) {
-	path, required := a.values.Path("config"), true
-	if path == "" {
-		path, required = filepath.Join(dir, config.DefaultFile), false
-	}
-	cfg, err := config.Load(path, required)
+func (a *app) readConfig() (plan.Config, error) {
+	cfg, err := config.Load(a.values.Path("config"), a.values.Given("config"))
 	if err != nil {
 		return plan.Config{}, err
 	}

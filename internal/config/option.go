@@ -44,29 +44,30 @@ const DefaultFile = ".pgo-release.yaml"
 
 // The commands that only some options belong to.
 const (
-	cmdPlan    = "plan"
-	cmdBuild   = "build"
-	cmdRelease = "release"
-	cmdVerify  = "verify"
+	cmdPlan     = "plan"
+	cmdBuild    = "build"
+	cmdRehearse = "rehearse"
+	cmdRelease  = "release"
+	cmdVerify   = "verify"
 )
 
 // Options is the table, in the order of help: what is released, how, with what
 // rights, then what every command has. The caller may change the slice.
 func Options() []Option {
-	planning := []string{cmdPlan, cmdBuild, cmdRelease}
+	planning := []string{cmdPlan, cmdBuild, cmdRehearse, cmdRelease}
 	return []Option{
 		{Name: "tag", Input: "tag", Kind: KindString, Commands: planning,
 			Help: "Version tag to release, such as v1.2.3; without it, the tag that points at the commit"},
 		{Name: "platforms", Input: "platforms", Kind: KindList, Commands: planning,
 			Help: "Platforms as os/arch or os/arch/variant, instead of those of the configuration"},
 		{Name: "repository", Input: "repository", Env: "GITHUB_REPOSITORY", Kind: KindString,
-			Commands: []string{cmdPlan, cmdBuild, cmdRelease, cmdVerify},
+			Commands: []string{cmdPlan, cmdBuild, cmdRehearse, cmdRelease, cmdVerify},
 			Help:     "Repository on GitHub as OWNER/NAME; without it, the one that the remote origin names"},
-		{Name: "image", Input: "image", Kind: KindString, Commands: planning,
+		{Name: "image", Input: "image", Kind: KindString, Commands: []string{cmdPlan, cmdBuild, cmdRehearse, cmdRelease, cmdVerify},
 			Help: "Repository of the container image, such as ghcr.io/owner/app"},
-		{Name: "sign", Input: "sign", Kind: KindString, Choices: []string{"keyless", "none"}, Commands: []string{cmdPlan, cmdRelease},
+		{Name: "sign", Input: "sign", Kind: KindString, Choices: []string{"keyless", "none"}, Commands: []string{cmdPlan, cmdRehearse, cmdRelease, cmdVerify},
 			Help: "How to sign: keyless with the identity of the workflow, or none; without it, keyless"},
-		{Name: "draft", Input: "draft", Kind: KindBool, Default: "false", Commands: []string{cmdRelease},
+		{Name: "draft", Input: "draft", Kind: KindBool, Default: "false", Commands: []string{cmdPlan, cmdRehearse, cmdRelease},
 			Help: "Leave the release a draft"},
 		{Name: "single-target", Kind: KindBool, Default: "false", Commands: []string{cmdBuild},
 			Help: "Build for this machine's platform only"},
@@ -75,7 +76,7 @@ func Options() []Option {
 		{Name: "token", Input: "token", Env: "GITHUB_TOKEN", InputDefault: "${{ github.token }}", Kind: KindString, Secret: true,
 			Commands: []string{cmdRelease, cmdVerify},
 			Help:     "Token for GitHub and its registry"},
-		{Name: "workflow", Kind: KindString, Commands: []string{cmdVerify},
+		{Name: "workflow", Input: "workflow", Kind: KindString, Commands: []string{cmdRelease, cmdVerify},
 			Help: "Prefix of the workflow identities that may have signed; without it, the workflows of the repository"},
 		{Name: "trusted-root", Input: "trusted-root", Kind: KindFile, Commands: []string{cmdRelease, cmdVerify},
 			Help: "Sigstore trusted root to verify with; without it, the public one"},

@@ -8,7 +8,6 @@ import (
 	"errors"
 	"io"
 	"path"
-	"strings"
 	"time"
 
 	"golang.org/x/crypto/x509roots/fallback/bundle"
@@ -54,7 +53,7 @@ func writeBase(t *tree) error {
 	t.dir("/usr/local/bin", 0o755, 0)
 	t.dir("/usr/share", 0o755, 0)
 	t.dir(zones, 0o755, 0)
-	return errors.Join(t.err, writeZones(t))
+	return writeZones(t)
 }
 
 // roots are the CA certificates of Mozilla's programme in PEM. A root that is trusted
@@ -75,11 +74,13 @@ func writeZones(t *tree) error {
 	if err != nil {
 		return err
 	}
-	for _, f := range z.File { // sorted, directories first
-		name := path.Join(zones, f.Name)
-		if strings.HasSuffix(f.Name, "/") {
-			t.dir(name, 0o755, 0)
-			continue
+	seen := map[string]bool{"/.": true}
+	for _, f := range z.File { // sorted by name; directories are not listed
+		for dir := range parents(path.Dir(f.Name)) {
+			if !seen[dir] {
+				t.dir(zones+dir, 0o755, 0)
+			}
+			seen[dir] = true
 		}
 		r, err := f.Open()
 		if err != nil {
@@ -89,7 +90,7 @@ func writeZones(t *tree) error {
 		if err := errors.Join(err, r.Close()); err != nil {
 			return err
 		}
-		t.file(name, content)
+		t.file(path.Join(zones, f.Name), content)
 	}
 	return t.err
 }

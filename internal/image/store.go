@@ -192,4 +192,3 @@ func parents(dir string) iter.Seq[string] {
 		}
 	}
 }
-

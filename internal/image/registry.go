@@ -1,0 +1,230 @@
+package image
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net"
+	"net/http"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/google/go-containerregistry/pkg/authn"
+	"github.com/google/go-containerregistry/pkg/name"
+	"github.com/google/go-containerregistry/pkg/v1/layout"
+	"github.com/google/go-containerregistry/pkg/v1/remote"
+	"github.com/google/go-containerregistry/pkg/v1/remote/transport"
+
+	"github.com/org/pgo-release/internal/release"
+)
+
+// Access is how a registry is reached. The zero value uses the credentials that the
+// docker command would use, and HTTPS.
+type Access struct {
+	// Token authenticates at ghcr.io, with any user name, and on loopback, where a
+	// rehearsal runs. It is a token of GitHub: it is sent nowhere else.
+	Token string
+	User  string // goes with Token; may be empty
+
+	// Insecure allows plain HTTP to hosts that are not loopback.
+	Insecure  bool
+	Transport http.RoundTripper // nil: the standard one, with its proxies
+}
+
+// How long one call may take, whatever the caller's context says.
+const (
+	callTimeout     = 5 * time.Minute
+	transferTimeout = 30 * time.Minute
+)
+
+// jobs is how many blobs go over the network at once.
+const jobs = 4
+
+// ghcr is the host of GitHub's registry.
+const ghcr = "ghcr.io"
+
+// NotFoundError says that a registry has nothing under a reference.
+type NotFoundError struct{ Reference string }
+
+func (e *NotFoundError) Error() string { return fmt.Sprintf("%q: no such image", e.Reference) }
+
+// Push sends an image to its repository under its digest alone: no tag names it
+// after that. What the registry has is not sent again, so a call that was cut off can
+// be repeated. Failed requests are repeated a few times where that is safe.
+func Push(ctx context.Context, img release.Image, a Access) error {
+	ctx, cancel := context.WithTimeout(ctx, transferTimeout)
+	defer cancel()
+	ref, err := a.digest(img.Repository, img.Digest)
+	if err != nil {
+		return fmt.Errorf("pushing image: %w", err)
+	}
+	all, err := layout.ImageIndexFromPath(img.Layout)
+	if err != nil {
+		return fmt.Errorf("pushing image %q: reading layout: %w", ref, err)
+	}
+	index, err := all.ImageIndex(hash(img.Digest))
+	if err != nil {
+		return fmt.Errorf("pushing image %q: reading layout: %w", ref, err)
+	}
+	// The registry compares everything that it is sent with the digest that it is sent
+	// under, beginning with the index: what changed on disk is refused there.
+	return explain("pushing image", ref, remote.WriteIndex(ref, index, a.options(ctx, ref.Context())...))
+}
+
+// Tag lets tags name the image that was pushed, and returns their full references,
+// sorted. Tags that name it already are not written again.
+func Tag(ctx context.Context, img release.Image, tags []string, a Access) ([]string, error) {
+	ctx, cancel := context.WithTimeout(ctx, callTimeout)
+	defer cancel()
+	ref, err := a.digest(img.Repository, img.Digest)
+	if err != nil {
+		return nil, fmt.Errorf("tagging image: %w", err)
+	}
+	var names []name.Tag
+	for _, tag := range tags {
+		t, err := name.NewTag(img.Repository+":"+tag, a.naming()...)
+		if err != nil {
+			return nil, fmt.Errorf("tagging image %q: %w", ref, err)
+		}
+		names = append(names, t)
+	}
+	options := a.options(ctx, ref.Context())
+	puller, err := remote.NewPuller(options...)
+	if err != nil {
+		return nil, fmt.Errorf("tagging image %q: %w", ref, err)
+	}
+	pusher, err := remote.NewPusher(options...)
+	if err != nil {
+		return nil, fmt.Errorf("tagging image %q: %w", ref, err)
+	}
+	index, err := puller.Get(ctx, ref)
+	if err != nil {
+		return nil, explain("tagging image", ref, err)
+	}
+	var out []string
+	for _, t := range names {
+		// An error here is no reason to stop: what matters is whether writing works.
+		if at, err := puller.Head(ctx, t); err != nil || at.Digest != index.Digest {
+			if err := pusher.Put(ctx, t, index); err != nil {
+				return nil, explain("tagging image", t, err)
+			}
+		}
+		out = append(out, t.String())
+	}
+	slices.Sort(out)
+	return slices.Compact(out), nil
+}
+
+// Digest returns the digest of what a reference, with a tag or a digest, names. The
+// error is a *NotFoundError where the registry has nothing there.
+func Digest(ctx context.Context, ref string, a Access) (release.Digest, error) {
+	ctx, cancel := context.WithTimeout(ctx, callTimeout)
+	defer cancel()
+	parsed, err := name.ParseReference(ref, a.naming()...)
+	if err != nil {
+		return "", fmt.Errorf("reading image: %w", err)
+	}
+	options := a.options(ctx, parsed.Context())
+	d, err := remote.Head(parsed, options...)
+	if err != nil && !answered(err) {
+		// Some registries leave out of HEAD what they say in GET.
+		var got *remote.Descriptor
+		if got, err = remote.Get(parsed, options...); err == nil {
+			d = &got.Descriptor
+		}
+	}
+	if err != nil {
+		return "", explain("reading image", parsed, err)
+	}
+	return release.ParseDigest(d.Digest.String())
+}
+
+// naming makes names complete: registry and tag or digest are never guessed.
+func (a Access) naming() []name.Option {
+	options := []name.Option{name.StrictValidation}
+	if a.Insecure {
+		options = append(options, name.Insecure)
+	}
+	return options
+}
+
+func (a Access) digest(repository string, digest release.Digest) (name.Digest, error) {
+	return name.NewDigest(repository+"@"+string(digest), a.naming()...)
+}
+
+func (a Access) options(ctx context.Context, repository name.Repository) []remote.Option {
+	inner := a.Transport
+	if inner == nil {
+		inner = remote.DefaultTransport
+	}
+	options := []remote.Option{
+		remote.WithContext(ctx),
+		remote.WithTransport(&guard{inner: inner, insecure: a.Insecure}),
+		remote.WithUserAgent("pgo-release"),
+		remote.WithJobs(jobs),
+	}
+	host := repository.RegistryStr()
+	if a.Token != "" && (host == ghcr || loopback(host)) {
+		user := a.User
+		if user == "" {
+			user = "x-access-token"
+		}
+		return append(options, remote.WithAuth(&authn.Basic{Username: user, Password: a.Token}))
+	}
+	return append(options, remote.WithAuthFromKeychain(authn.DefaultKeychain))
+}
+
+// guard refuses plain HTTP where it was not asked for: the library would use it with
+// every host that looks like one of a private network, credentials included.
+type guard struct {
+	inner    http.RoundTripper
+	insecure bool
+}
+
+// RoundTrip implements http.RoundTripper.
+func (g *guard) RoundTrip(r *http.Request) (*http.Response, error) {
+	if r.URL.Scheme == "http" && !g.insecure && !loopback(r.URL.Host) {
+		return nil, fmt.Errorf("refusing plain HTTP to %q", r.URL.Host)
+	}
+	return g.inner.RoundTrip(r)
+}
+
+func loopback(host string) bool {
+	if h, _, err := net.SplitHostPort(host); err == nil {
+		host = h
+	}
+	ip := net.ParseIP(strings.Trim(host, "[]"))
+	return host == "localhost" || ip != nil && ip.IsLoopback()
+}
+
+// answered tells whether err is what a registry said, and not what became of it.
+func answered(err error) bool {
+	var e *transport.Error
+	return errors.As(err, &e)
+}
+
+// explain turns what a registry answered into errors that say what to do.
+func explain(doing string, ref name.Reference, err error) error {
+	if err == nil {
+		return nil
+	}
+	var e *transport.Error
+	if errors.As(err, &e) {
+		switch e.StatusCode {
+		case http.StatusUnauthorized, http.StatusForbidden:
+			return release.Refuse(hint(ref.Context()), "%s %q: %w", doing, ref, err)
+		case http.StatusNotFound:
+			return fmt.Errorf("%s %w (%w)", doing, &NotFoundError{ref.String()}, err)
+		}
+	}
+	return fmt.Errorf("%s %q: %w", doing, ref, err)
+}
+
+func hint(repository name.Repository) string {
+	if host := repository.RegistryStr(); host != ghcr && !loopback(host) {
+		return "log in to " + host + " with docker login (docker/login-action in a workflow)"
+	}
+	return "the job needs `permissions: packages: write`; where the package exists already, its settings " +
+		"must give this repository the role Write (package settings, Manage Actions access)"
+}
