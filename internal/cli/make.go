@@ -3,6 +3,7 @@ package cli
 import (
 	"context"
 	"errors"
+	"io"
 	"os"
 	"path/filepath"
 	"strings"
@@ -143,39 +144,21 @@ func executables(archive release.File) (found []engine.Executable, err error) {
 		return nil, err
 	}
 	defer func() { err = errors.Join(err, os.RemoveAll(dir)) }()
-	format := formatOf(archive.Name)
-	names, err := pack.List(archive.Path, format)
-	if err != nil {
-		return nil, err
-	}
-	for _, name := range names {
-		file, err := extract(archive.Path, format, name, filepath.Join(dir, "entry"))
+	err = pack.Entries(archive.Path, formatOf(archive.Name), maxExecutable, func(name string, content io.Reader) error {
+		file, err := pack.Copy(filepath.Join(dir, "entry"), content)
 		if err != nil {
-			return nil, err
+			return err
 		}
-		stamp, err := gobuild.ReadStamp(file.Path)
-		if err != nil {
-			continue // a licence or a read-me
+		if stamp, err := gobuild.ReadStamp(file.Path); err == nil { // else a licence or a read-me
+			found = append(found, engine.Executable{Name: name, Digest: file.Digest, Version: stamp.Version, Commit: stamp.Commit})
 		}
-		found = append(found, engine.Executable{Name: name, Digest: file.Digest, Version: stamp.Version, Commit: stamp.Commit})
-	}
-	return found, nil
+		return nil
+	})
+	return found, err
 }
 
-// maxExecutable bounds a program in an archive when it is unpacked, in bytes.
+// maxExecutable bounds a file of an archive when it is unpacked, in bytes.
 const maxExecutable = 2 << 30
-
-func extract(archive, format, name, to string) (release.File, error) {
-	f, err := os.Create(to)
-	if err != nil {
-		return release.File{}, err
-	}
-	err = errors.Join(pack.Extract(archive, format, name, f, maxExecutable), f.Close())
-	if err != nil {
-		return release.File{}, err
-	}
-	return pack.Hash(to)
-}
 
 func formatOf(name string) string {
 	for _, format := range []string{plan.FormatTarGz, plan.FormatTarZst, plan.FormatZip} {

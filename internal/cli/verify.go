@@ -163,9 +163,9 @@ func (a *app) verifier(trust sign.Trust, workflow string, inspect func(context.C
 			}
 			return engine.Statement{Subjects: statement.Subjects(), Commit: statement.Commit(), Signer: s.SAN}, nil
 		},
-		SBOM: func(content []byte) (module, version string, err error) {
+		SBOM: func(content []byte) (engine.Bill, error) {
 			d, err := sbom.Parse(content)
-			return d.Main.Name, d.Main.Version, err
+			return engine.Bill{Module: d.Module, Version: d.Version, Archive: d.Archive}, err
 		},
 		Executables: executables,
 		Image: func(ctx context.Context, reference string) (engine.ImageContent, error) {

@@ -44,6 +44,13 @@ type Statement struct {
 	Signer   string // identity in the certificate
 }
 
+// Bill is what an SPDX document says.
+type Bill struct {
+	Module  string
+	Version string         // of the main module, with "v"
+	Archive release.Digest // of the archive that it describes
+}
+
 // Executable is a program found in an archive.
 type Executable struct {
 	Name    string
@@ -66,8 +73,8 @@ type Verifier struct {
 	Blob func(bundle []byte, digest release.Digest, c Claim) (signer string, err error)
 	// Statement verifies a bundle that holds a statement about the digest.
 	Statement func(bundle []byte, digest release.Digest, c Claim) (Statement, error)
-	// SBOM parses an SPDX document and returns the main module's path and version.
-	SBOM func(content []byte) (module, version string, err error)
+	// SBOM parses an SPDX document.
+	SBOM func(content []byte) (Bill, error)
 	// Executables reads the programs of an archive.
 	Executables func(archive release.File) ([]Executable, error)
 	// Image reads a pushed image.
@@ -288,14 +295,16 @@ func (c *checking) sboms(context.Context) {
 			c.fail(name, "%w", err)
 			continue
 		}
-		module, version, err := c.SBOM(text)
+		bill, err := c.SBOM(text)
 		switch {
 		case err != nil:
 			c.fail(name, "%w", err)
-		case version != "v"+c.claim.Version:
-			c.fail(name, "it names %s %s, want v%s", module, version, c.claim.Version)
+		case bill.Version != "v"+c.claim.Version:
+			c.fail(name, "it names %s %s, want v%s", bill.Module, bill.Version, c.claim.Version)
+		case bill.Archive != c.listed[archive]:
+			c.fail(name, "it describes an archive with digest %s, want %s", bill.Archive, c.listed[archive])
 		default:
-			c.hold(name, "%s %s", module, version)
+			c.hold(name, "%s %s", bill.Module, bill.Version)
 		}
 	}
 }

@@ -157,7 +157,7 @@ func TestTarUsesPaxOnlyWhereItMust(t *testing.T) {
 	e[0].Name = strings.Repeat("long/", 60) + "größe"
 	f := archiveOf(t, plan.FormatTarGz, e, made())
 	var out bytes.Buffer
-	if err := Extract(f.Path, plan.FormatTarGz, e[0].Name, &out, 1<<20); err != nil {
+	if err := extract(f.Path, plan.FormatTarGz, e[0].Name, &out, 1<<20); err != nil {
 		t.Fatal(err)
 	}
 	if out.Len() != 48000 {

@@ -4,6 +4,7 @@ import (
 	"archive/tar"
 	"archive/zip"
 	"bytes"
+	"errors"
 	"io"
 	"io/fs"
 	"os"
@@ -17,47 +18,64 @@ import (
 	"github.com/org/pgo-release/internal/plan"
 )
 
-func TestExtract(t *testing.T) {
+// extract takes one entry of an archive.
+func extract(archive, format, name string, w io.Writer, limit int64) error {
+	found := false
+	err := Entries(archive, format, limit, func(entry string, content io.Reader) error {
+		if entry != name {
+			return nil
+		}
+		found = true
+		_, err := io.Copy(w, content)
+		return err
+	})
+	if err == nil && !found {
+		err = errors.New("no such entry")
+	}
+	return err
+}
+
+func TestEntries(t *testing.T) {
 	e := entries(t, 0o600)
 	for _, format := range formats() {
 		f := archiveOf(t, format, e, made())
+		got := map[string]string{}
+		err := Entries(f.Path, format, 1<<20, func(name string, content io.Reader) error {
+			text, err := io.ReadAll(content)
+			got[name] = string(text)
+			return err
+		})
+		if err != nil || len(got) != len(e) {
+			t.Errorf("%s: %d entries, %v", format, len(got), err)
+		}
 		for _, entry := range e {
 			want, err := os.ReadFile(entry.Path)
 			if err != nil {
 				t.Fatal(err)
 			}
-			var got bytes.Buffer
-			if err := Extract(f.Path, format, entry.Name, &got, int64(len(want))); err != nil {
-				t.Errorf("%s: %v", format, err)
-			}
-			if !bytes.Equal(got.Bytes(), want) {
-				t.Errorf("%s: %s has %d bytes, want %d", format, entry.Name, got.Len(), len(want))
+			if got[entry.Name] != string(want) {
+				t.Errorf("%s: %s has %d bytes, want %d", format, entry.Name, len(got[entry.Name]), len(want))
 			}
 		}
-		for name, want := range map[string]string{
-			"absent":       `no such entry`,
-			"README.md":    `more than 7 bytes`,
-			"docs":         `no such entry`,
-			"./README.md":  `no such entry`,
-			"docs/LICENSE": "",
-		} {
-			err := Extract(f.Path, format, name, io.Discard, 7)
-			if want == "" && err != nil || want != "" && (err == nil || !strings.HasSuffix(err.Error(), ": "+want)) {
-				t.Errorf("%s: %s: error %v, want %s", format, name, err, want)
-			}
+		if err := Entries(f.Path, format, 7, func(string, io.Reader) error { return nil }); err == nil || !strings.Contains(err.Error(), "has more than 7 bytes") {
+			t.Errorf("%s: limit: %v", format, err)
+		}
+		stop := errors.New("enough")
+		if err := Entries(f.Path, format, 1<<20, func(string, io.Reader) error { return stop }); !errors.Is(err, stop) {
+			t.Errorf("%s: an error of take: %v", format, err)
 		}
 	}
 }
 
-func TestExtractErrorsNameTheArchive(t *testing.T) {
+func TestEntriesErrorsNameTheArchive(t *testing.T) {
 	dir := t.TempDir()
 	path := filepath.Join(dir, "x.zip")
 	for _, test := range []struct{ format, want string }{
-		{plan.FormatZip, `extracting "a" from "x.zip": no such file or directory`},
-		{plan.FormatTarGz, `extracting "a" from "x.zip": no such file or directory`},
-		{"rar", `extracting "a" from "x.zip": format "rar": want tar.gz, tar.zst or zip`},
+		{plan.FormatZip, `reading archive "x.zip": no such file or directory`},
+		{plan.FormatTarGz, `reading archive "x.zip": no such file or directory`},
+		{"rar", `reading archive "x.zip": format "rar": want tar.gz, tar.zst or zip`},
 	} {
-		if err := Extract(path, test.format, "a", io.Discard, 1); err == nil || err.Error() != test.want {
+		if err := extract(path, test.format, "a", io.Discard, 1); err == nil || err.Error() != test.want {
 			t.Errorf("error %v, want %s", err, test.want)
 		}
 	}
@@ -65,7 +83,7 @@ func TestExtractErrorsNameTheArchive(t *testing.T) {
 		t.Fatal(err)
 	}
 	for _, format := range formats() {
-		if err := Extract(path, format, "a", io.Discard, 1); err == nil {
+		if err := extract(path, format, "a", io.Discard, 1); err == nil {
 			t.Errorf("%s: no error for what is no archive", format)
 		}
 	}
@@ -118,7 +136,7 @@ func store(t *testing.T, format string, content []byte) string {
 	return path
 }
 
-func TestExtractRefusesHostileTars(t *testing.T) {
+func TestEntriesRefusesHostileTars(t *testing.T) {
 	hello := tar.Header{Typeflag: tar.TypeReg, Name: "hello", Mode: 0o755}
 	named := func(name string) tar.Header {
 		return tar.Header{Typeflag: tar.TypeReg, Name: name, Mode: 0o755}
@@ -134,22 +152,21 @@ func TestExtractRefusesHostileTars(t *testing.T) {
 		{"absolute", tarOf(t, hello, named("/hello")), `entry "/hello" leaves the directory that the archive is unpacked in`},
 		{"backslash", tarOf(t, hello, named(`..\hello`)), `entry "..\\hello" leaves the directory that the archive is unpacked in`},
 		{"drive", tarOf(t, hello, named(`c:hello`)), `entry "c:hello" leaves the directory that the archive is unpacked in`},
-		{"twice", tarOf(t, hello, hello), `entry "hello" would be unpacked to the same file`},
-		{"spelled otherwise", tarOf(t, hello, named("./hello")), `entry "./hello" would be unpacked to the same file`},
-		{"only otherwise", tarOf(t, named("a/../hello")), `entry "a/../hello" would be unpacked to the same file`},
-		{"case", tarOf(t, hello, named("Hello")), `entry "Hello" would be unpacked to the same file`},
+		{"twice", tarOf(t, hello, hello), `entry "hello" would be unpacked to the same file as another`},
+		{"spelled otherwise", tarOf(t, hello, named("./hello")), `entry "./hello" would be unpacked to the same file as another`},
+		{"only otherwise", tarOf(t, named("a/../hello")), `entry "a/../hello" would be unpacked to "hello"`},
+		{"case", tarOf(t, hello, named("Hello")), `entry "Hello" would be unpacked to the same file as another`},
 		{"symbolic link", tarOf(t, tar.Header{Typeflag: tar.TypeSymlink, Name: "hello", Linkname: "/bin/sh"}),
 			`entry "hello" is neither a regular file nor a directory`},
 		{"hard link", tarOf(t, hello, tar.Header{Typeflag: tar.TypeLink, Name: "other", Linkname: "hello"}),
 			`entry "other" is neither a regular file nor a directory`},
 		{"device", tarOf(t, hello, tar.Header{Typeflag: tar.TypeChar, Name: "null"}), `entry "null" is neither a regular file nor a directory`},
 		{"second archive", append(bytes.Clone(good), good...), `data after the end of the archive`},
-		{"directory in its place", tarOf(t, tar.Header{Typeflag: tar.TypeDir, Name: "hello/"}), `no such entry`},
-		{"cut", good[:512], `unexpected EOF`},
+				{"cut", good[:512], `unexpected EOF`},
 	} {
 		for _, format := range []string{plan.FormatTarGz, plan.FormatTarZst} {
-			err := Extract(store(t, format, test.content), format, "hello", io.Discard, 1<<20)
-			if want := `extracting "hello" from "hostile": ` + test.want; err == nil || err.Error() != want {
+			err := extract(store(t, format, test.content), format, "hello", io.Discard, 1<<20)
+			if want := `reading archive "hostile": ` + test.want; err == nil || err.Error() != want {
 				t.Errorf("%s: error %v, want %s", test.name, err, want)
 			}
 		}
@@ -171,18 +188,18 @@ func TestExtractReadsToTheEnd(t *testing.T) {
 		if err := os.WriteFile(f.Path, content, 0o600); err != nil {
 			t.Fatal(err)
 		}
-		if err := Extract(f.Path, format, "hello", io.Discard, 1<<20); err == nil {
+		if err := extract(f.Path, format, "hello", io.Discard, 1<<20); err == nil {
 			t.Errorf("%s: the checksum was not compared", format)
 		}
 	}
 }
 
-func TestExtractStopsAtTheCaps(t *testing.T) {
+func TestEntriesStopsAtTheCaps(t *testing.T) {
 	if _, err := io.Copy(io.Discard, &capped{r: zeroes{}, left: 5000}); err == nil {
 		t.Error("a decompression bomb is read on")
 	}
-	s := &search{name: "hello", seen: maxEntries}
-	if _, err := s.wants("other", true, false); err == nil {
+	w := &walk{count: maxEntries, seen: map[string]bool{}}
+	if _, err := w.judge("other", true, false); err == nil {
 		t.Error("any number of entries is read")
 	}
 }
@@ -192,7 +209,7 @@ type zeroes struct{}
 
 func (zeroes) Read(p []byte) (int, error) { clear(p); return len(p), nil }
 
-func TestExtractRefusesHostileZips(t *testing.T) {
+func TestEntriesRefusesHostileZips(t *testing.T) {
 	type entry struct {
 		name string
 		mode fs.FileMode
@@ -204,8 +221,8 @@ func TestExtractRefusesHostileZips(t *testing.T) {
 	}{
 		{"traversal", []entry{{"hello", 0o755}, {"../hello", 0o755}}, `entry "../hello" leaves the directory that the archive is unpacked in`},
 		{"backslash", []entry{{"hello", 0o755}, {`a\hello`, 0o755}}, `entry "a\\hello" leaves the directory that the archive is unpacked in`},
-		{"twice", []entry{{"hello", 0o755}, {"hello", 0o755}}, `entry "hello" would be unpacked to the same file`},
-		{"case", []entry{{"HELLO", 0o755}}, `entry "HELLO" would be unpacked to the same file`},
+		{"twice", []entry{{"hello", 0o755}, {"hello", 0o755}}, `entry "hello" would be unpacked to the same file as another`},
+		{"case", []entry{{"hello", 0o755}, {"HELLO", 0o755}}, `entry "HELLO" would be unpacked to the same file as another`},
 		{"link", []entry{{"hello", fs.ModeSymlink | 0o777}}, `entry "hello" is neither a regular file nor a directory`},
 	} {
 		var out bytes.Buffer
@@ -228,8 +245,8 @@ func TestExtractRefusesHostileZips(t *testing.T) {
 		if err := os.WriteFile(path, out.Bytes(), 0o600); err != nil {
 			t.Fatal(err)
 		}
-		err := Extract(path, plan.FormatZip, "hello", io.Discard, 1<<20)
-		if want := `extracting "hello" from "hostile": ` + test.want; err == nil || err.Error() != want {
+		err := extract(path, plan.FormatZip, "hello", io.Discard, 1<<20)
+		if want := `reading archive "hostile": ` + test.want; err == nil || err.Error() != want {
 			t.Errorf("%s: error %v, want %s", test.name, err, want)
 		}
 	}

@@ -17,94 +17,90 @@ import (
 	"github.com/org/pgo-release/internal/plan"
 )
 
-// What Extract reads of an archive at most; both are far beyond what a release has.
+// What Entries reads of an archive at most; both are far beyond what a release has.
 const (
 	maxExpanded = 8 << 30 // bytes after decompression
 	maxEntries  = 10_000
 	maxWindow   = 128 << 20 // memory of the Zstandard decoder, in bytes
 )
 
-// Extract writes the one entry called name of an archive to w, and stops with an
-// error after limit bytes of it. The archive may come from anybody: nothing is
-// written to disk, and an archive is refused whole when it holds anything but regular
-// files and directories, a name that leaves the directory it is unpacked in, or the
-// entry under two spellings (some systems would unpack the other one). What w got is
-// good only when the error is nil.
-func Extract(archive, format, name string, w io.Writer, limit int64) error {
+// Entries reads an archive from its beginning to its end and gives take the name and
+// the content of every file in it, in the archive's order. The archive may come from
+// anybody: nothing is written to disk, and it is refused when it holds anything but
+// regular files and directories, a name that leaves the directory it is unpacked in
+// or is not in its plain form, two names that some systems would unpack to one file,
+// or a file of more than limit bytes. What take got is good only when the error is
+// nil. An error of take ends the reading and is returned.
+func Entries(archive, format string, limit int64, take func(name string, content io.Reader) error) error {
 	var err error
+	w := walk{limit: limit, take: take, seen: map[string]bool{}}
 	switch format {
 	case plan.FormatTarGz, plan.FormatTarZst:
-		err = extractTar(archive, format, &search{name: name, w: w, limit: limit})
+		err = w.tar(archive, format)
 	case plan.FormatZip:
-		err = extractZip(archive, &search{name: name, w: w, limit: limit})
+		err = w.zip(archive)
 	default:
 		err = fmt.Errorf("format %q: want %s, %s or %s", format, plan.FormatTarGz, plan.FormatTarZst, plan.FormatZip)
 	}
 	if err != nil {
-		return fmt.Errorf("extracting %q from %q: %w", name, filepath.Base(archive), err)
+		return fmt.Errorf("reading archive %q: %w", filepath.Base(archive), err)
 	}
 	return nil
 }
 
-// search looks at the entries of an archive, one by one, and takes the one it is for.
-type search struct {
-	name  string
-	w     io.Writer
+// walk looks at the entries of an archive, one by one.
+type walk struct {
 	limit int64
-	seen  int // entries
-	found bool
+	take  func(name string, content io.Reader) error
+	count int
+	seen  map[string]bool // names as a system sees them that does not know case
 }
 
-// wants judges an entry and tells whether its content is to be taken.
-func (s *search) wants(entry string, regular, directory bool) (bool, error) {
-	if s.seen++; s.seen > maxEntries {
+// judge refuses an entry, or tells whether it is a file.
+func (w *walk) judge(entry string, regular, directory bool) (bool, error) {
+	if w.count++; w.count > maxEntries {
 		return false, fmt.Errorf("more than %d entries", maxEntries)
 	}
 	if directory {
 		entry = strings.TrimSuffix(entry, "/")
 	}
 	clean := path.Clean(entry)
-	if !localName(clean) {
+	folded := strings.ToLower(clean)
+	switch {
+	case !localName(clean):
 		return false, fmt.Errorf("entry %.200q leaves the directory that the archive is unpacked in", entry)
-	}
-	if directory {
+	case directory:
 		return false, nil
-	}
-	if !regular {
+	case !regular:
 		return false, fmt.Errorf("entry %.200q is neither a regular file nor a directory", entry)
+	case w.seen[folded]:
+		return false, fmt.Errorf("entry %.200q would be unpacked to the same file as another", entry)
+	case clean != entry:
+		return false, fmt.Errorf("entry %.200q would be unpacked to %.200q", entry, clean)
 	}
-	if !strings.EqualFold(clean, s.name) {
-		return false, nil
-	}
-	if s.found || entry != s.name {
-		return false, fmt.Errorf("entry %.200q would be unpacked to the same file", entry)
-	}
-	s.found = true
+	w.seen[folded] = true
 	return true, nil
 }
 
-func (s *search) take(r io.Reader) error {
-	n, err := io.Copy(s.w, io.LimitReader(r, s.limit))
-	if err != nil {
+// give hands one file over and reads it to its end: that is where a checksum of the
+// format is compared.
+func (w *walk) give(name string, r io.Reader) error {
+	content := &io.LimitedReader{R: r, N: w.limit}
+	if err := w.take(name, content); err != nil {
 		return err
 	}
-	// The end must be seen: that is where a checksum of the format is compared.
+	if _, err := io.Copy(io.Discard, content); err != nil {
+		return err
+	}
 	if more, err := io.CopyN(io.Discard, r, 1); more > 0 {
-		return fmt.Errorf("more than %d bytes", n)
-	} else if err != io.EOF {
+		return fmt.Errorf("entry %.200q has more than %d bytes", name, w.limit)
+	} else if !errors.Is(err, io.EOF) {
 		return err
 	}
 	return nil
 }
 
-func (s *search) result() error {
-	if !s.found {
-		return errors.New("no such entry")
-	}
-	return nil
-}
-
-func extractTar(archive, format string, s *search) error {
+func (w *walk) tar(archive, format string) error {
 	file, err := os.Open(archive)
 	if err != nil {
 		return bare(err)
@@ -124,22 +120,19 @@ func extractTar(archive, format string, s *search) error {
 		if err != nil {
 			return err
 		}
-		wanted, err := s.wants(header.Name, header.Typeflag == tar.TypeReg, header.Typeflag == tar.TypeDir)
+		file, err := w.judge(header.Name, header.Typeflag == tar.TypeReg, header.Typeflag == tar.TypeDir)
 		if err != nil {
 			return err
 		}
-		if wanted {
-			if err := s.take(t); err != nil {
+		if file {
+			if err := w.give(header.Name, t); err != nil {
 				return err
 			}
 		}
 	}
 	// Reading on to the end lets the decompressor compare its checksum, and leaves no
 	// room for a second archive behind the first.
-	if err := zeros(limited); err != nil {
-		return err
-	}
-	return s.result()
+	return zeros(limited)
 }
 
 func decompress(r io.Reader, format string) (io.ReadCloser, error) {
@@ -187,7 +180,7 @@ func zeros(r io.Reader) error {
 	}
 }
 
-func extractZip(archive string, s *search) error {
+func (w *walk) zip(archive string) error {
 	z, err := zip.OpenReader(archive)
 	if err != nil {
 		return bare(err)
@@ -195,20 +188,20 @@ func extractZip(archive string, s *search) error {
 	defer z.Close() //nolint:errcheck // only read
 	for _, f := range z.File {
 		mode := f.Mode()
-		wanted, err := s.wants(f.Name, mode.IsRegular(), mode.IsDir())
+		file, err := w.judge(f.Name, mode.IsRegular(), mode.IsDir())
 		if err != nil {
 			return err
 		}
-		if !wanted {
+		if !file {
 			continue
 		}
 		r, err := f.Open()
 		if err != nil {
 			return err
 		}
-		if err := errors.Join(s.take(r), r.Close()); err != nil {
+		if err := errors.Join(w.give(f.Name, r), r.Close()); err != nil {
 			return err
 		}
 	}
-	return s.result()
+	return nil
 }
