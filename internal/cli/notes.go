@@ -22,7 +22,7 @@ const (
 // what came without one.
 func (s *session) notes(ctx context.Context, client *github.Client) (string, error) {
 	var body string
-	err := task.Track(s.reporter.Progress, "notes", "release notes", 0, func(stage func(string)) (string, error) {
+	err := task.Track(ctx, s.reporter.Progress, "notes", "release notes", 0, func(stage func(string)) (string, error) {
 		stage("reading commits")
 		commits, err := s.repo.Commits(ctx, s.plan.Previous, s.plan.Commit)
 		if err != nil {

@@ -90,7 +90,7 @@ func (s *session) publish(ctx context.Context, o outside) (dist.Report, error) {
 // preflight asks GitHub whether the release can be published at all, and tells
 // whether it already is.
 func (s *session) preflight(ctx context.Context, o outside) (published bool, err error) {
-	err = task.Track(s.reporter.Progress, "preflight", "GitHub", 0, func(stage func(string)) (string, error) {
+	err = task.Track(ctx, s.reporter.Progress, "preflight", "GitHub", 0, func(stage func(string)) (string, error) {
 		stage("asking")
 		commit, err := o.github.TagCommit(ctx, s.plan.Tag)
 		if err != nil {

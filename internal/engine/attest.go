@@ -47,7 +47,7 @@ func Attest(ctx context.Context, made release.Made, dir string, a Attester) (rel
 	}
 	err := task.Each(ctx, 0, len(jobs), func(ctx context.Context, i int) error {
 		job := jobs[i]
-		return task.Track(a.Progress, PhaseAttest, job.name, len(jobs), func(stage func(string)) (string, error) {
+		return task.Track(ctx, a.Progress, PhaseAttest, job.name, len(jobs), func(stage func(string)) (string, error) {
 			stage("signing")
 			bundle, err := job.bundle(ctx)
 			if err != nil {

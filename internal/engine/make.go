@@ -12,6 +12,7 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
+	"time"
 
 	"github.com/org/pgo-release/internal/plan"
 	"github.com/org/pgo-release/internal/release"
@@ -48,78 +49,112 @@ func Make(ctx context.Context, p plan.Plan, layout Layout, m Maker) (result Resu
 		return Result{}, err
 	}
 	defer func() { err = errors.Join(err, source.Remove()) }()
-	run := making{Maker: m, plan: p, layout: layout, source: source,
-		compiling: make(chan struct{}, max(1, m.Compiles)), origins: make([]Origin, len(p.Units))}
-	units := make([]release.Unit, len(p.Units))
-	err = task.Each(ctx, 0, len(p.Units), func(ctx context.Context, i int) (err error) {
-		units[i], err = run.unit(ctx, i)
-		return err
-	})
-	if err != nil {
+	run := making{Maker: m, plan: p, layout: layout, source: source, units: make([]unit, len(p.Units))}
+	if err := task.Flow(ctx, max(1, m.Compiles), len(p.Units), run.compile, run.pack); err != nil {
 		return Result{}, err
 	}
-	result = Result{Made: release.Made{Units: units}, Origin: merge(run.origins)}
+	var origins []Origin
+	units := make([]release.Unit, len(p.Units))
+	for i, u := range run.units {
+		units[i] = u.made
+		origins = append(origins, u.origin)
+	}
+	result = Result{Made: release.Made{Units: units}, Origin: merge(origins)}
 	return result, run.finish(ctx, &result.Made)
 }
 
 // making is one call of Make.
 type making struct {
 	Maker
-	plan      plan.Plan
-	layout    Layout
-	source    Source
-	compiling chan struct{} // holds a token for each compiler that runs
-	origins   []Origin      // by unit
+	plan   plan.Plan
+	layout Layout
+	source Source
+	units  []unit // in the order of the plan
 }
 
-// unit takes one unit from source to SBOM. It waits for its turn to compile; what
-// follows overlaps with the compiles of others.
-func (m making) unit(ctx context.Context, i int) (release.Unit, error) {
+// unit is how far one unit has come. One goroutine at a time has it.
+type unit struct {
+	started    time.Time
+	executable string
+	origin     Origin
+	made       release.Unit
+}
+
+// event reports what happened to the unit with index i.
+func (m making) event(i int, state task.State, change func(*task.Event)) {
 	u := m.plan.Units[i]
-	select {
-	case m.compiling <- struct{}{}:
-	case <-ctx.Done():
-		return release.Unit{}, context.Cause(ctx)
+	e := task.Event{Phase: PhaseMake, Task: u.Build + " " + u.Target.String(), State: state}
+	if change != nil {
+		change(&e)
 	}
-	var out release.Unit
-	name := fmt.Sprintf("%s %s", u.Build, u.Target)
-	err := task.Track(m.Progress, PhaseMake, name, len(m.plan.Units), func(stage func(string)) (string, error) {
-		stage("compiling")
-		executable := filepath.Join(m.layout.Binaries, u.Build+"_"+u.Target.Suffix(), u.Binary)
-		err := m.Compile(ctx, m.source, u, executable)
-		<-m.compiling
-		if err != nil {
-			return "", err
-		}
-		if m.origins[i], err = m.Inspect(executable, m.plan); err != nil {
-			return "", fmt.Errorf("checking %s: %w", name, err)
-		}
-		out, err = m.pack(ctx, u, executable, stage)
-		return fmt.Sprintf("%s %d", out.Archive.Name, out.Archive.Size), err
-	})
-	return out, err
+	m.Progress(e)
 }
 
-func (m making) pack(ctx context.Context, u plan.Unit, executable string, stage func(string)) (release.Unit, error) {
-	out := release.Unit{Build: u.Build, Target: u.Target}
-	fail := func(err error) (release.Unit, error) {
-		return release.Unit{}, fmt.Errorf("packing %s %s: %w", u.Build, u.Target, err)
+func (m making) stage(i int, name string) {
+	m.event(i, task.Working, func(e *task.Event) { e.Stage = name })
+}
+
+// end reports the end of a unit, and returns err.
+func (m making) end(ctx context.Context, i int, err error) error {
+	state, text := task.Done, m.units[i].made.Archive.Name
+	switch {
+	case err != nil && ctx.Err() != nil:
+		state, text = task.Stopped, ""
+	case err != nil:
+		state, text = task.Failed, err.Error()
 	}
-	stage("packing")
+	m.event(i, state, func(e *task.Event) {
+		e.Text, e.Size, e.Took = text, m.units[i].made.Archive.Size, time.Since(m.units[i].started)
+	})
+	return err
+}
+
+// compile takes a unit from source to an executable that says what it should.
+func (m making) compile(ctx context.Context, i int) error {
+	u, state := m.plan.Units[i], &m.units[i]
+	state.started = time.Now()
+	m.event(i, task.Started, func(e *task.Event) { e.Number = len(m.plan.Units) })
+	m.stage(i, "compiling")
+	state.executable = filepath.Join(m.layout.Binaries, u.Build+"_"+u.Target.Suffix(), u.Binary)
+	err := m.Compile(ctx, m.source, u, state.executable)
+	if err == nil {
+		if state.origin, err = m.Inspect(state.executable, m.plan); err != nil {
+			err = fmt.Errorf("checking %s for %s: %w", u.Build, u.Target, err)
+		}
+	}
+	if err != nil {
+		return m.end(ctx, i, err)
+	}
+	return nil
+}
+
+// pack takes a unit from the executable to archive and SBOM.
+func (m making) pack(ctx context.Context, i int) error {
+	u, state := m.plan.Units[i], &m.units[i]
+	var err error
+	if state.made, err = m.packed(ctx, i, u, state.executable); err != nil {
+		err = fmt.Errorf("packing %s for %s: %w", u.Build, u.Target, err)
+	}
+	return m.end(ctx, i, err)
+}
+
+func (m making) packed(ctx context.Context, i int, u plan.Unit, executable string) (release.Unit, error) {
+	out := release.Unit{Build: u.Build, Target: u.Target}
+	m.stage(i, "packing")
 	entries := []Entry{{Name: u.Binary, Path: executable, Executable: true}}
 	for _, name := range m.plan.Files {
 		entries = append(entries, Entry{Name: path.Base(name), Path: filepath.Join(m.source.Root, filepath.FromSlash(name))})
 	}
 	var err error
 	if out.Binary, err = digest(executable); err != nil {
-		return fail(err)
+		return release.Unit{}, err
 	}
 	if out.Archive, err = m.Archive(ctx, u, filepath.Join(m.layout.Root, u.Archive), entries); err != nil {
-		return fail(err)
+		return release.Unit{}, err
 	}
-	stage("describing")
+	m.stage(i, "describing")
 	if out.SBOM, err = m.Describe(ctx, out.Binary, out.Archive, filepath.Join(m.layout.Root, u.SBOM)); err != nil {
-		return fail(err)
+		return release.Unit{}, err
 	}
 	return out, nil
 }
@@ -137,7 +172,7 @@ func (m making) finish(ctx context.Context, made *release.Made) error {
 	if m.plan.Image == nil {
 		return nil
 	}
-	return task.Track(m.Progress, PhaseMake, "image", 0, func(stage func(string)) (string, error) {
+	return task.Track(ctx, m.Progress, PhaseMake, "image", 0, func(stage func(string)) (string, error) {
 		stage("writing")
 		image, err := m.Image(ctx, m.plan, made.Units, m.layout.Image)
 		if err != nil {

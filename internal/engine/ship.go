@@ -77,7 +77,7 @@ func Ship(ctx context.Context, p plan.Plan, signed release.Signed, body string, 
 	receipt := release.Receipt{ID: page.ID, URL: page.URL, Assets: held}
 	if signed.Image != nil {
 		receipt.ImageDigest = signed.Image.Digest
-		err := task.Track(s.Progress, PhaseShip, "image", 0, func(stage func(string)) (string, error) {
+		err := task.Track(ctx, s.Progress, PhaseShip, "image", 0, func(stage func(string)) (string, error) {
 			stage("pushing")
 			return signed.Image.Repository + "@" + string(signed.Image.Digest), s.Registry.Push(ctx, *signed.Image)
 		})
@@ -93,7 +93,7 @@ func Ship(ctx context.Context, p plan.Plan, signed release.Signed, body string, 
 
 // publish is the commit point, and what may only follow it.
 func (s Shipper) publish(ctx context.Context, page Page, p plan.Plan, signed release.Signed, receipt release.Receipt) (release.Receipt, error) {
-	err := task.Track(s.Progress, PhaseShip, "release", 0, func(stage func(string)) (string, error) {
+	err := task.Track(ctx, s.Progress, PhaseShip, "release", 0, func(stage func(string)) (string, error) {
 		stage("publishing")
 		if !page.Draft {
 			return "published before", nil
@@ -105,7 +105,7 @@ func (s Shipper) publish(ctx context.Context, page Page, p plan.Plan, signed rel
 	if err != nil || signed.Image == nil {
 		return receipt, err
 	}
-	err = task.Track(s.Progress, PhaseShip, "image tags", 0, func(stage func(string)) (string, error) {
+	err = task.Track(ctx, s.Progress, PhaseShip, "image tags", 0, func(stage func(string)) (string, error) {
 		stage("tagging")
 		receipt.ImageTags, err = s.Registry.Tag(ctx, *signed.Image, p.Image.Tags)
 		return strings.Join(p.Image.Tags, ", "), err
@@ -118,7 +118,7 @@ func (s Shipper) publish(ctx context.Context, page Page, p plan.Plan, signed rel
 
 func (s Shipper) upload(ctx context.Context, page Page, assets []release.Asset) error {
 	return task.Each(ctx, uploads, len(assets), func(ctx context.Context, i int) error {
-		return task.Track(s.Progress, PhaseShip, assets[i].Name, len(assets), func(stage func(string)) (string, error) {
+		return task.Track(ctx, s.Progress, PhaseShip, assets[i].Name, len(assets), func(stage func(string)) (string, error) {
 			stage("uploading")
 			uploaded, err := s.Releases.Put(ctx, page, assets[i].File)
 			if !uploaded && err == nil {

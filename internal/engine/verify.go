@@ -119,7 +119,7 @@ func Verify(ctx context.Context, dir string, c Claim, v Verifier) ([]Finding, er
 	} {
 		check.rule = rule.name
 		before := len(check.findings)
-		_ = task.Track(v.Progress, PhaseVerify, rule.name, 0, func(func(string)) (string, error) {
+		_ = task.Track(ctx, v.Progress, PhaseVerify, rule.name, 0, func(func(string)) (string, error) {
 			rule.run(ctx)
 			return check.outcome(before)
 		})

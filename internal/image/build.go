@@ -91,6 +91,12 @@ func build(ctx context.Context, spec Spec, dir string) (_ release.Image, err err
 	if err := s.finish(index); err != nil {
 		return release.Image{}, err
 	}
+	if there, err := os.ReadDir(dir); err == nil && len(there) == 0 {
+		// os.Rename does not replace directories, not even empty ones.
+		if err := os.Remove(dir); err != nil {
+			return release.Image{}, err
+		}
+	}
 	if err := os.Rename(temporary, dir); err != nil {
 		return release.Image{}, err
 	}

@@ -138,7 +138,7 @@ func TestBuildDependsOnItsInputAlone(t *testing.T) {
 	}
 	// The layer of an executable pins the bytes: a change of the compressor or of a
 	// header is seen here.
-	const want = "sha256:LAYER"
+	const want = "sha256:06bebb05e60f639b69bdf8d577f4de2985df3cc944a2c87a8e7d091ea164b6fb"
 	if img := opening(t, a).images[0]; img.manifest.Layers[1].Digest.String() != want {
 		t.Errorf("layer %s, want %s", img.manifest.Layers[1].Digest, want)
 	}
@@ -263,7 +263,7 @@ func TestBase(t *testing.T) {
 	images := opening(t, img).images
 	base := images[0].manifest.Layers[0]
 	lines, files := listing(t, img, base)
-	lines = slices.DeleteFunc(lines, func(l string) bool { return strings.Contains(l, "/zoneinfo/") })
+	lines = slices.DeleteFunc(lines, func(l string) bool { return strings.Contains(l, "/zoneinfo/") && !strings.HasSuffix(l, "/zoneinfo/") })
 	want := []string{
 		"5 0755 0:0 1970-01-01 etc/",
 		"0 0644 0:0 1970-01-01 etc/group",
@@ -425,7 +425,7 @@ func TestPlatforms(t *testing.T) {
 	}
 }
 
-func TestJSONOfTheIndexIsStable(t *testing.T) {
+func TestIndexOfTheLayout(t *testing.T) {
 	img := built(t, spec(t, "linux/amd64"))
 	raw, err := os.ReadFile(filepath.Join(img.Layout, "index.json"))
 	if err != nil {

@@ -2,6 +2,7 @@ package sbom
 
 import (
 	"context"
+	"debug/buildinfo"
 	"errors"
 	"fmt"
 	"io"
@@ -36,14 +37,17 @@ func newCataloger(s Subject, l *licences) *cataloger {
 
 // Catalog implements pkg.Cataloger.
 func (c *cataloger) Catalog(ctx context.Context, resolver file.Resolver) ([]pkg.Package, []artifact.Relationship, error) {
-	packages, relationships, err := c.Cataloger.Catalog(ctx, resolver)
-	var main *pkg.Package
+	packages, relationships, partly := c.Cataloger.Catalog(ctx, resolver)
+	main, err := c.main(packages)
 	if err == nil {
-		main, err = c.main(packages)
+		// The cataloger also fails for what it looks for beside modules and does not
+		// find, such as the kind of cryptography in a stripped Windows binary. What
+		// counts is that no module is missing.
+		err = c.complete(packages)
 	}
 	if err != nil {
-		c.problem = err
-		return nil, nil, err
+		c.problem = errors.Join(err, partly)
+		return nil, nil, c.problem
 	}
 	for i := range packages {
 		p := &packages[i]
@@ -90,6 +94,27 @@ func (c *cataloger) main(packages []pkg.Package) (*pkg.Package, error) {
 		return nil, fmt.Errorf("%q does not say which version of Go compiled it", c.subject.Binary.Name)
 	}
 	return main, nil
+}
+
+// complete compares the packages with the modules that the binary itself lists.
+func (c *cataloger) complete(packages []pkg.Package) error {
+	info, err := buildinfo.ReadFile(c.subject.Binary.Path)
+	if err != nil {
+		return fmt.Errorf("reading the build information of %q: %w", c.subject.Binary.Name, err)
+	}
+	names := map[string]bool{}
+	for _, p := range packages {
+		names[p.Name] = true
+	}
+	for _, module := range info.Deps {
+		if module.Replace != nil {
+			module = module.Replace
+		}
+		if !names[module.Path] {
+			return fmt.Errorf("%q: syft did not find its module %s", c.subject.Binary.Name, module.Path)
+		}
+	}
+	return nil
 }
 
 func replaced(end artifact.Identifiable, id artifact.ID, by pkg.Package) artifact.Identifiable {

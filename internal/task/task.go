@@ -12,12 +12,13 @@ import (
 // State says what happened to a task.
 type State string
 
-// The states of tasks. Every task starts once and ends once, done or failed.
+// The states of tasks. Every task starts once and ends once: done, failed or stopped.
 const (
 	Started State = "started"
 	Working State = "working" // entered another stage
 	Done    State = "done"
 	Failed  State = "failed"
+	Stopped State = "stopped" // ended because another one failed, or the user interrupted
 	Note    State = "note"    // something worth a line, of no task
 	Warning State = "warning" // something that the user should look at
 )
@@ -30,7 +31,8 @@ type Event struct {
 	State  State         //
 	Stage  string        // of Working: "compiling", "packing", …
 	Text   string        // for people: of Done a result, of Failed the cause, of Note and Warning the message
-	Took   time.Duration // of Done and Failed: since Started
+	Size   int64         // of Done: bytes of what was made; 0: nothing to say
+	Took   time.Duration // of Done, Failed and Stopped: since Started
 	Number int           // of Started: how many tasks the phase has in all; 0: not known
 }
 
@@ -56,16 +58,38 @@ func Each(ctx context.Context, limit, n int, do func(ctx context.Context, i int)
 	return context.Cause(ctx)
 }
 
+// Flow takes 0 … n-1 through two steps: first in order and at most limit at once, and
+// then, as soon as its first is done, each beside the others. Errors are as in Each.
+func Flow(ctx context.Context, limit, n int, first, then func(ctx context.Context, i int) error) error {
+	group, shared := errgroup.WithContext(ctx)
+	group.Go(func() error {
+		return Each(shared, limit, n, func(ctx context.Context, i int) error {
+			if err := first(ctx, i); err != nil {
+				return err
+			}
+			group.Go(func() error { return then(shared, i) })
+			return nil
+		})
+	})
+	if err := group.Wait(); err != nil {
+		return err
+	}
+	return context.Cause(ctx)
+}
+
 // Track reports one task: its start, the stages that do enters, and its end. The
 // text that do returns describes the result.
-func Track(progress Progress, phase, name string, of int, do func(stage func(string)) (string, error)) error {
+func Track(ctx context.Context, progress Progress, phase, name string, of int, do func(stage func(string)) (string, error)) error {
 	start := time.Now()
 	progress(Event{Phase: phase, Task: name, State: Started, Number: of})
 	text, err := do(func(stage string) {
 		progress(Event{Phase: phase, Task: name, State: Working, Stage: stage})
 	})
 	end := Event{Phase: phase, Task: name, State: Done, Text: text, Took: time.Since(start)}
-	if err != nil {
+	switch {
+	case err != nil && ctx.Err() != nil:
+		end.State, end.Text = Stopped, ""
+	case err != nil:
 		end.State, end.Text = Failed, err.Error()
 	}
 	progress(end)

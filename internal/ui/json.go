@@ -19,6 +19,7 @@ type Line struct {
 	Stage   string     `json:"stage,omitempty"`
 	Text    string     `json:"text,omitempty"`
 	Hint    string     `json:"hint,omitempty"`
+	Size    int64      `json:"size,omitempty"` // bytes
 	Took    float64    `json:"took,omitempty"` // seconds
 	Of      int        `json:"of,omitempty"`   // tasks that the phase has in all
 }
@@ -26,7 +27,7 @@ type Line struct {
 func (r *Reporter) writeJSON(e task.Event) {
 	r.line(Line{
 		Phase: e.Phase, Task: e.Task, State: e.State, Stage: e.Stage, Text: e.Text,
-		Took: e.Took.Seconds(), Of: e.Number,
+		Size: e.Size, Took: e.Took.Seconds(), Of: e.Number,
 	})
 }
 

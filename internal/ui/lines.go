@@ -25,7 +25,15 @@ func (r *Reporter) writeLine(e task.Event) {
 		}
 		text = Clean(e.Stage)
 	case task.Done:
+		if e.Size > 0 {
+			text += "  " + Size(e.Size)
+		}
 		text = strings.TrimSpace(r.paint(green, "done") + " in " + Duration(e.Took) + "  " + text)
+	case task.Stopped:
+		if !r.Verbose {
+			return
+		}
+		text = "stopped after " + Duration(e.Took)
 	case task.Failed:
 		text = r.paint(red, "failed") + " after " + Duration(e.Took) + indent(text)
 	case task.Warning:

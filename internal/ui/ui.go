@@ -120,7 +120,7 @@ func (r *Reporter) Progress(e task.Event) {
 		if t := r.find(e); t != nil {
 			t.stage = e.Stage
 		}
-	case task.Done, task.Failed:
+	case task.Done, task.Failed, task.Stopped:
 		r.forget(e)
 		r.ended[e.Phase]++
 	}
