@@ -82,7 +82,7 @@ func Ship(ctx context.Context, p plan.Plan, signed release.Signed, body string, 
 			return signed.Image.Repository + "@" + string(signed.Image.Digest), s.Registry.Push(ctx, *signed.Image)
 		})
 		if err != nil {
-			return release.Receipt{}, fmt.Errorf("pushing the image: %w", err)
+			return release.Receipt{}, err
 		}
 	}
 	if p.Draft {
@@ -110,10 +110,7 @@ func (s Shipper) publish(ctx context.Context, page Page, p plan.Plan, signed rel
 		receipt.ImageTags, err = s.Registry.Tag(ctx, *signed.Image, p.Image.Tags)
 		return strings.Join(p.Image.Tags, ", "), err
 	})
-	if err != nil {
-		return receipt, fmt.Errorf("tagging the image: %w", err)
-	}
-	return receipt, nil
+	return receipt, err
 }
 
 func (s Shipper) upload(ctx context.Context, page Page, assets []release.Asset) error {

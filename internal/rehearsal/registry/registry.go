@@ -63,7 +63,11 @@ type redirect struct {
 }
 
 func (r redirect) RoundTrip(request *http.Request) (*http.Response, error) {
-	request = request.Clone(request.Context())
-	request.URL.Scheme, request.URL.Host = "http", r.to
-	return r.next.RoundTrip(request)
+	redirected := request.Clone(request.Context())
+	redirected.URL.Scheme, redirected.URL.Host = "http", r.to
+	response, err := r.next.RoundTrip(redirected)
+	if response != nil {
+		response.Request = request // clients take the registry's address from it
+	}
+	return response, err
 }
