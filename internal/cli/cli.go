@@ -103,7 +103,19 @@ Without any configuration, and without Docker.`,
   pgo-release rehearse --tag v1.2.3     the whole release, on this machine alone
   pgo-release verify owner/repo@v1.2.3  check a published release`,
 		SilenceErrors: true, SilenceUsage: true,
+		Args: cobra.ArbitraryArgs, // an unknown command comes to RunE
 	}
+	root.RunE = func(_ *cobra.Command, args []string) error {
+		if len(args) == 0 {
+			return root.Help()
+		}
+		hint := "see pgo-release --help"
+		if near := root.SuggestionsFor(args[0]); len(near) > 0 {
+			hint = "did you mean " + near[0] + "?"
+		}
+		return release.Misuse(hint, "unknown command %q", args[0])
+	}
+	root.SuggestionsMinimumDistance = 2
 	root.SetOut(a.Out)
 	root.SetErr(a.Err)
 	root.SetFlagErrorFunc(func(cmd *cobra.Command, err error) error {
@@ -156,6 +168,11 @@ func (a *app) command(c *cobra.Command, run func(ctx context.Context, args []str
 func (a *app) newReporter() *ui.Reporter {
 	file, _ := a.Err.(*os.File)
 	if secrets := a.values.Secrets(); len(secrets) > 0 {
+		if actions, ok := action.Detect(a.getenv, a.Out); ok {
+			for _, secret := range secrets {
+				actions.Mask(secret)
+			}
+		}
 		a.Out, a.Err = ui.Redact(a.Out, secrets...), ui.Redact(a.Err, secrets...)
 	}
 	o := ui.Options{Err: a.Err, Mode: ui.Plain, Terminal: file, Verbose: a.values.Bool("verbose"), NoColor: a.values.Bool("no-color")}
@@ -173,6 +190,7 @@ func (a *app) newReporter() *ui.Reporter {
 
 // print writes a result to stdout.
 func (a *app) print(text string) error {
+	a.reporter.Break()
 	if _, err := io.WriteString(a.Out, text); err != nil {
 		return fmt.Errorf("writing the result: %w", err)
 	}

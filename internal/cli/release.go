@@ -61,7 +61,7 @@ func (s *session) online(ctx context.Context, actions *action.Runner, inActions 
 		return outside{}, release.Refuse("set GITHUB_TOKEN, or pass --token; in a workflow: with: {token: ${{ github.token }}}",
 			"no token for GitHub")
 	}
-	client, err := github.New(github.Options{Repository: s.plan.Repository, Token: token, APIURL: s.getenv("GITHUB_API_URL")})
+	client, err := s.gitHub(s.plan.Repository)
 	if err != nil {
 		return outside{}, err
 	}
@@ -70,7 +70,6 @@ func (s *session) online(ctx context.Context, actions *action.Runner, inActions 
 		workflow: s.values.String("workflow"), builder: localBuilder,
 	}
 	if inActions {
-		actions.Mask(token)
 		o.builder, o.invocation = actions.BuilderID(), actions.InvocationID()
 	}
 	if s.plan.Sign == plan.SignNone {
@@ -87,6 +86,13 @@ func (s *session) online(ctx context.Context, actions *action.Runner, inActions 
 	o.signer = sign.NewSigner(o.trust, o.token, nil)
 	o.signer.Want = s.identity(o.workflow)
 	return o, nil
+}
+
+// gitHub is the real one, with the user's token.
+func (a *app) gitHub(r plan.Repository) (*github.Client, error) {
+	return github.New(github.Options{
+		Repository: r, Token: a.values.String("token"), APIURL: a.values.String("api-url"), UploadURL: a.values.String("upload-url"),
+	})
 }
 
 // localBuilder is the builder of a release that no workflow made.

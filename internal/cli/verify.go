@@ -11,7 +11,6 @@ import (
 
 	"github.com/org/pgo-release/internal/dist"
 	"github.com/org/pgo-release/internal/engine"
-	"github.com/org/pgo-release/internal/github"
 	"github.com/org/pgo-release/internal/image"
 	"github.com/org/pgo-release/internal/pack"
 	"github.com/org/pgo-release/internal/plan"
@@ -70,9 +69,7 @@ func (a *app) verifyRelease(ctx context.Context, repository, tag string) (err er
 	if !ok || owner == "" || name == "" || tag == "" {
 		return release.Misuse("such as owner/repo@v1.2.3", "release %q: want OWNER/REPO@TAG", repository+"@"+tag)
 	}
-	client, err := github.New(github.Options{
-		Repository: plan.Repository{Owner: owner, Name: name}, Token: a.values.String("token"), APIURL: a.getenv("GITHUB_API_URL"),
-	})
+	client, err := a.gitHub(plan.Repository{Owner: owner, Name: name})
 	if err != nil {
 		return err
 	}
@@ -98,6 +95,9 @@ func (a *app) verifyRelease(ctx context.Context, repository, tag string) (err er
 	claim := engine.Claim{
 		Repository: repository, Tag: tag, Version: strings.TrimPrefix(tag[strings.LastIndex(tag, "/")+1:], "v"), Commit: commit,
 		Unsigned: a.values.String("sign") == plan.SignNone, Image: a.values.String("image"),
+	}
+	if claim.Image != "" {
+		claim.Image += ":" + claim.Version
 	}
 	access := image.Access{Token: a.values.String("token")}
 	return a.verify(ctx, repository+"@"+tag, dir, claim, func(ctx context.Context, reference string) (image.Content, error) {

@@ -1,10 +1,8 @@
 package image
 
 import (
-	"archive/tar"
 	"context"
 	"crypto/sha256"
-	"crypto/x509"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -23,7 +21,6 @@ import (
 	"github.com/google/go-containerregistry/pkg/v1/layout"
 	"github.com/google/go-containerregistry/pkg/v1/types"
 	"github.com/google/go-containerregistry/pkg/v1/validate"
-	"github.com/klauspost/compress/gzip"
 
 	"github.com/org/pgo-release/internal/plan"
 	"github.com/org/pgo-release/internal/release"
@@ -220,105 +217,6 @@ func TestImage(t *testing.T) {
 	}
 }
 
-// entry is a line about one entry of a layer.
-func entry(h *tar.Header) string {
-	return fmt.Sprintf("%c %04o %d:%d %s %s", h.Typeflag, h.Mode, h.Uid, h.Gid, h.ModTime.UTC().Format(time.DateOnly), h.Name)
-}
-
-// listing reads a layer: a line for each entry, and the files' content.
-func listing(t *testing.T, img release.Image, d v1.Descriptor) ([]string, map[string]string) {
-	t.Helper()
-	f, err := os.Open(filepath.Join(img.Layout, "blobs", "sha256", d.Digest.Hex))
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer f.Close() //nolint:errcheck
-	z, err := gzip.NewReader(f)
-	if err != nil {
-		t.Fatal(err)
-	}
-	var lines []string
-	files := map[string]string{}
-	for r := tar.NewReader(z); ; {
-		h, err := r.Next()
-		if err == io.EOF {
-			return lines, files
-		}
-		if err != nil {
-			t.Fatal(err)
-		}
-		content, err := io.ReadAll(r)
-		if err != nil {
-			t.Fatal(err)
-		}
-		if h.Typeflag == tar.TypeReg {
-			files[h.Name] = string(content)
-		}
-		lines = append(lines, entry(h))
-	}
-}
-
-func TestBase(t *testing.T) {
-	img := built(t, spec(t, "linux/amd64", "linux/arm64"))
-	images := opening(t, img).images
-	base := images[0].manifest.Layers[0]
-	lines, files := listing(t, img, base)
-	lines = slices.DeleteFunc(lines, func(l string) bool { return strings.Contains(l, "/zoneinfo/") && !strings.HasSuffix(l, "/zoneinfo/") })
-	want := []string{
-		"5 0755 0:0 1970-01-01 etc/",
-		"0 0644 0:0 1970-01-01 etc/group",
-		"0 0644 0:0 1970-01-01 etc/nsswitch.conf",
-		"0 0644 0:0 1970-01-01 etc/passwd",
-		"5 0755 0:0 1970-01-01 etc/ssl/",
-		"5 0755 0:0 1970-01-01 etc/ssl/certs/",
-		"0 0644 0:0 1970-01-01 etc/ssl/certs/ca-certificates.crt",
-		"5 0755 0:0 1970-01-01 home/",
-		"5 0700 65532:65532 1970-01-01 home/nonroot/",
-		"5 0700 0:0 1970-01-01 root/",
-		"5 1777 0:0 1970-01-01 tmp/",
-		"5 0755 0:0 1970-01-01 usr/",
-		"5 0755 0:0 1970-01-01 usr/local/",
-		"5 0755 0:0 1970-01-01 usr/local/bin/",
-		"5 0755 0:0 1970-01-01 usr/share/",
-		"5 0755 0:0 1970-01-01 usr/share/zoneinfo/",
-	}
-	if !slices.Equal(lines, want) {
-		t.Errorf("base:\n%s\nwant:\n%s", strings.Join(lines, "\n"), strings.Join(want, "\n"))
-	}
-	if pool := x509.NewCertPool(); !pool.AppendCertsFromPEM([]byte(files["etc/ssl/certs/ca-certificates.crt"])) {
-		t.Error("no certificates")
-	}
-	if n := strings.Count(files["etc/ssl/certs/ca-certificates.crt"], "BEGIN CERTIFICATE"); n < 50 {
-		t.Errorf("%d certificates", n)
-	}
-	for _, zone := range []string{"Europe/Berlin", "America/Argentina/Buenos_Aires", "UTC"} {
-		if _, err := time.LoadLocationFromTZData(zone, []byte(files["usr/share/zoneinfo/"+zone])); err != nil {
-			t.Errorf("%s: %v", zone, err)
-		}
-	}
-	later := spec(t, "linux/386")
-	later.Time = later.Time.AddDate(1, 0, 0)
-	other := opening(t, built(t, later)).images[0]
-	if got := other.manifest.Layers[0]; got.Digest != base.Digest || images[1].manifest.Layers[0].Digest != base.Digest {
-		t.Error("the base is not the same in every image")
-	}
-}
-
-func TestExecutables(t *testing.T) {
-	img := built(t, spec(t, "linux/amd64"))
-	lines, files := listing(t, img, opening(t, img).images[0].manifest.Layers[1])
-	want := []string{
-		"5 0755 0:0 2026-03-04 usr/",
-		"5 0755 0:0 2026-03-04 usr/local/",
-		"5 0755 0:0 2026-03-04 usr/local/bin/",
-		"0 0755 0:0 2026-03-04 usr/local/bin/also",
-		"0 0755 0:0 2026-03-04 usr/local/bin/hello",
-	}
-	if !slices.Equal(lines, want) || files["usr/local/bin/hello"] != "hello for linux/amd64" {
-		t.Errorf("layer %q with %v, want %q", lines, files, want)
-	}
-}
-
 func TestBuildRefuses(t *testing.T) {
 	dir := t.TempDir()
 	cancelled, cancel := context.WithCancelCause(t.Context())
@@ -388,43 +286,6 @@ func TestBuildKeepsWhatIsThere(t *testing.T) {
 	}
 }
 
-func TestPlatforms(t *testing.T) {
-	for in, want := range map[string]struct{ platform, canonical string }{
-		"linux/amd64":            {"linux/amd64", "linux/amd64"},
-		"linux/amd64/v1":         {"linux/amd64", "linux/amd64"},
-		"linux/amd64/v2":         {"linux/amd64/v2", "linux/amd64/v2"},
-		"linux/arm":              {"linux/arm/v7", "linux/arm/v7"},
-		"linux/arm/v5":           {"linux/arm/v5", "linux/arm/v5"},
-		"linux/arm/v6":           {"linux/arm/v6", "linux/arm/v6"},
-		"linux/arm64":            {"linux/arm64/v8", "linux/arm64"},
-		"linux/arm64/v8.0":       {"linux/arm64/v8", "linux/arm64"},
-		"linux/arm64/v8.2":       {"linux/arm64/v8.2", "linux/arm64/v8.2"},
-		"linux/arm64/v9.0":       {"linux/arm64/v9", "linux/arm64/v9.0"},
-		"linux/riscv64/rva22u64": {"linux/riscv64/rva22u64", "linux/riscv64/rva22u64"},
-		"linux/ppc64le/power8":   {"linux/ppc64le", "linux/ppc64le"},
-		"linux/s390x":            {"linux/s390x", "linux/s390x"},
-	} {
-		target := targets(t, in)[0]
-		if got := platform(target).String(); got != want.platform {
-			t.Errorf("%s is %s, want %s", in, got, want.platform)
-		}
-		if got := Canonical(target); got.String() != want.canonical || Canonical(got) != got {
-			t.Errorf("Canonical(%s) = %s, want %s", in, got, want.canonical)
-		}
-	}
-	for _, p := range []v1.Platform{
-		{OS: "linux", Architecture: "arm", Variant: "v9"}, {OS: "unknown", Architecture: ""},
-		{OS: "linux", Architecture: "amd64", OSVersion: "1"}, {OS: "linux", Architecture: "amd64", Features: []string{"sse"}},
-	} {
-		if got, err := target(p); err == nil {
-			t.Errorf("%+v is %s", p, got)
-		}
-	}
-	if odd := (release.Target{OS: "linux", Arch: "amd64", Variant: "odd"}); Canonical(odd) != odd {
-		t.Error("a target that is none changes")
-	}
-}
-
 func TestIndexOfTheLayout(t *testing.T) {
 	img := built(t, spec(t, "linux/amd64"))
 	raw, err := os.ReadFile(filepath.Join(img.Layout, "index.json"))
@@ -439,5 +300,31 @@ func TestIndexOfTheLayout(t *testing.T) {
 		`{"mediaType":"application/vnd.oci.image.index.v1+json","size":%d,"digest":"%s"}]}`, index.Manifests[0].Size, img.Digest)
 	if string(raw) != want {
 		t.Errorf("index.json %s, want %s", raw, want)
+	}
+}
+
+// Four platforms with the running test as their executable.
+func BenchmarkBuild(b *testing.B) {
+	executable, err := os.Executable()
+	if err != nil {
+		b.Fatal(err)
+	}
+	content, err := os.ReadFile(executable)
+	if err != nil {
+		b.Fatal(err)
+	}
+	s := Spec{Plan: plan.ImagePlan{Repository: repository, Entrypoint: []string{"/usr/local/bin/hello"}}, Time: time.Unix(1e9, 0)}
+	for _, arch := range []string{"amd64", "arm64", "386", "s390x"} {
+		target := release.Target{OS: "linux", Arch: arch}
+		s.Plan.Platforms = append(s.Plan.Platforms, target)
+		s.Binaries = append(s.Binaries, Binary{Target: target, Files: []release.File{
+			{Name: "hello", Path: executable, Digest: digestOf(string(content)), Size: int64(len(content))},
+		}})
+	}
+	b.SetBytes(4 * int64(len(content)))
+	for i := 0; b.Loop(); i++ {
+		if _, err := Build(b.Context(), s, filepath.Join(b.TempDir(), fmt.Sprint(i))); err != nil {
+			b.Fatal(err)
+		}
 	}
 }

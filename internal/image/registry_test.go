@@ -2,7 +2,6 @@ package image
 
 import (
 	"errors"
-	"io"
 	"net/http"
 	"net/http/httptest"
 	"path/filepath"
@@ -176,128 +175,6 @@ func TestTagMoves(t *testing.T) {
 		}
 		if got, err := Digest(t.Context(), img.Repository+":latest", Access{}); err != nil || got != img.Digest {
 			t.Errorf("latest is %s, %v", got, err)
-		}
-	}
-}
-
-func TestRefusedAccess(t *testing.T) {
-	for _, status := range []int{http.StatusUnauthorized, http.StatusForbidden} {
-		r := newRegistry(t)
-		img := r.image(t, "linux/amd64")
-		r.handle = func(w http.ResponseWriter, req *http.Request) bool {
-			if req.URL.Path == "/v2/" {
-				return false
-			}
-			w.WriteHeader(status)
-			_, _ = io.WriteString(w, `{"errors":[{"code":"DENIED","message":"permission_denied: write_package"}]}`)
-			return true
-		}
-		_, tag := Tag(t.Context(), img, []string{"1"}, Access{Token: "secret"})
-		_, digest := Digest(t.Context(), img.Repository+":1", Access{Token: "secret"})
-		_, inspect := Inspect(t.Context(), img.Repository+":1", Access{Token: "secret"})
-		for doing, err := range map[string]error{
-			"pushing image": Push(t.Context(), img, Access{Token: "secret"}), "tagging image": tag, "reading image": errors.Join(digest, inspect),
-		} {
-			if err == nil || release.ClassOf(err) != release.Authorisation || !strings.HasPrefix(err.Error(), doing+` "`+r.host) ||
-				!strings.Contains(release.HintOf(err), "permissions: packages: write") || strings.Contains(err.Error(), "secret") {
-				t.Errorf("%d: %s: error %v, hint %q", status, doing, err, release.HintOf(err))
-			}
-		}
-	}
-}
-
-func TestCredentials(t *testing.T) {
-	r := newRegistry(t)
-	img := r.image(t, "linux/amd64")
-	r.handle = func(w http.ResponseWriter, req *http.Request) bool {
-		user, password, ok := req.BasicAuth()
-		if ok && password == "secret" && (user == "octocat" || user == "x-access-token") {
-			return false
-		}
-		w.Header().Set("WWW-Authenticate", `Basic realm="registry"`)
-		w.WriteHeader(http.StatusUnauthorized)
-		return true
-	}
-	for _, a := range []Access{{}, {Token: "wrong"}, {Token: "secret", User: "nobody"}} {
-		if err := Push(t.Context(), img, a); release.ClassOf(err) != release.Authorisation {
-			t.Errorf("%+v: error %v", a, err)
-		}
-	}
-	for _, a := range []Access{{Token: "secret"}, {Token: "secret", User: "octocat"}} {
-		if err := Push(t.Context(), img, a); err != nil {
-			t.Errorf("%+v: error %v", a, err)
-		}
-	}
-}
-
-// recorder answers every request as a registry that wants a password, and remembers
-// what it was sent.
-type recorder struct {
-	mu   sync.Mutex
-	sent []string
-}
-
-func (r *recorder) RoundTrip(req *http.Request) (*http.Response, error) {
-	r.mu.Lock()
-	defer r.mu.Unlock()
-	_, password, _ := req.BasicAuth()
-	r.sent = append(r.sent, req.URL.Scheme+" "+req.URL.Host+" "+password)
-	w := httptest.NewRecorder()
-	w.Header().Set("WWW-Authenticate", `Basic realm="registry"`)
-	w.WriteHeader(http.StatusUnauthorized)
-	response := w.Result()
-	response.Request = req
-	return response, nil
-}
-
-func TestTokenGoesToGitHubAlone(t *testing.T) {
-	t.Setenv("DOCKER_CONFIG", t.TempDir())
-	for host, want := range map[string]bool{"ghcr.io": true, "registry.example": false, "ghcr.io.example": false, "ghcr.io:444": false} {
-		r := &recorder{}
-		_, err := Digest(t.Context(), host+"/octo/hello:1", Access{Token: "secret", Transport: r})
-		if release.ClassOf(err) != release.Authorisation {
-			t.Errorf("%s: error %v", host, err)
-		}
-		if got := slices.Contains(r.sent, "https "+host+" secret"); got != want {
-			t.Errorf("%s was sent %q", host, r.sent)
-		}
-		if hint := release.HintOf(err); strings.Contains(hint, "packages: write") != want {
-			t.Errorf("%s: hint %q", host, hint)
-		}
-	}
-}
-
-func TestPlainHTTP(t *testing.T) {
-	t.Setenv("DOCKER_CONFIG", t.TempDir())
-	for _, host := range []string{"10.0.0.1:5000", "172.16.0.1", "192.168.1.1"} {
-		r := &recorder{}
-		failing := roundTripper(func(req *http.Request) (*http.Response, error) {
-			if req.URL.Scheme == "https" {
-				return nil, errors.New("no TLS here")
-			}
-			return r.RoundTrip(req)
-		})
-		_, err := Digest(t.Context(), host+"/octo/hello:1", Access{Token: "secret", Transport: failing})
-		if err == nil || len(r.sent) > 0 || !strings.Contains(err.Error(), `refusing plain HTTP to "`+host+`"`) {
-			t.Errorf("%s: error %v after %q", host, err, r.sent)
-		}
-		if _, err := Digest(t.Context(), host+"/octo/hello:1", Access{Insecure: true, Transport: failing}); err == nil || len(r.sent) == 0 {
-			t.Errorf("%s: asked for, but error %v after %q", host, err, r.sent)
-		}
-	}
-}
-
-type roundTripper func(*http.Request) (*http.Response, error)
-
-func (f roundTripper) RoundTrip(r *http.Request) (*http.Response, error) { return f(r) }
-
-func TestLoopback(t *testing.T) {
-	for host, want := range map[string]bool{
-		"localhost": true, "localhost:5000": true, "127.0.0.1:1": true, "127.1.2.3": true, "[::1]:5000": true, "[::1]": true, "::1": true,
-		"10.0.0.1": false, "localhost.example": false, "example:5000": false, "": false,
-	} {
-		if loopback(host) != want {
-			t.Errorf("loopback(%q) = %t", host, !want)
 		}
 	}
 }

@@ -337,3 +337,26 @@ func TestWriteFile(t *testing.T) {
 		}
 	}
 }
+
+// The running test is an executable of a usual size.
+func BenchmarkArchive(b *testing.B) {
+	executable, err := os.Executable()
+	if err != nil {
+		b.Fatal(err)
+	}
+	info, err := os.Stat(executable)
+	if err != nil {
+		b.Fatal(err)
+	}
+	for _, format := range formats() {
+		b.Run(format, func(b *testing.B) {
+			b.SetBytes(info.Size())
+			path := filepath.Join(b.TempDir(), "x")
+			for b.Loop() {
+				if _, err := Archive(b.Context(), format, path, []Entry{{Name: "hello", Path: executable, Mode: 0o755}}, made()); err != nil {
+					b.Fatal(err)
+				}
+			}
+		})
+	}
+}

@@ -162,7 +162,7 @@ func TestEntriesRefusesHostileTars(t *testing.T) {
 			`entry "other" is neither a regular file nor a directory`},
 		{"device", tarOf(t, hello, tar.Header{Typeflag: tar.TypeChar, Name: "null"}), `entry "null" is neither a regular file nor a directory`},
 		{"second archive", append(bytes.Clone(good), good...), `data after the end of the archive`},
-				{"cut", good[:512], `unexpected EOF`},
+		{"cut", good[:512], `unexpected EOF`},
 	} {
 		for _, format := range []string{plan.FormatTarGz, plan.FormatTarZst} {
 			err := extract(store(t, format, test.content), format, "hello", io.Discard, 1<<20)

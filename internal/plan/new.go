@@ -134,23 +134,21 @@ func imagePlan(p Plan, cfg Image, tags []string) (*ImagePlan, error) {
 		return nil, release.Misuse("use "+strings.ToLower(repository),
 			"image repository %q: want REGISTRY/PATH in lower case, without tag", repository)
 	}
-	image := &ImagePlan{Repository: repository, Tags: tags}
 	entry := ""
 	for _, u := range p.Units {
-		if u.Target.OS != "linux" {
-			continue
-		}
-		if !slices.Contains(image.Platforms, u.Target) {
-			image.Platforms = append(image.Platforms, u.Target)
-		}
-		if entry == "" || u.Binary == p.Project {
+		if u.Target.OS == "linux" && (entry == "" || u.Binary == p.Project) {
 			entry = u.Binary
 		}
 	}
 	if entry == "" {
 		return nil, nil
 	}
-	image.Entrypoint = []string{path.Join(BinDir, entry)}
+	image := &ImagePlan{Repository: repository, Tags: tags, Entrypoint: []string{path.Join(BinDir, entry)}}
+	for _, u := range p.Units { // an image that cannot start is no use
+		if u.Target.OS == "linux" && u.Binary == entry && !slices.Contains(image.Platforms, u.Target) {
+			image.Platforms = append(image.Platforms, u.Target)
+		}
+	}
 	labels := map[string]string{
 		"org.opencontainers.image.title":    p.Project,
 		"org.opencontainers.image.version":  p.Version,

@@ -19,7 +19,9 @@ func (p Plan) Text() (string, error) {
 	var out strings.Builder
 	fmt.Fprintf(&out, "%s %s\n\n", p.Project, p.Version)
 	table := tabwriter.NewWriter(&out, 0, 0, 2, ' ', 0)
-	row := func(name, format string, args ...any) { fmt.Fprintf(table, "  %s\t%s\n", name, fmt.Sprintf(format, args...)) }
+	row := func(name, format string, args ...any) {
+		fmt.Fprintf(table, "  %s\t%s\n", name, fmt.Sprintf(format, args...))
+	}
 	row("tag", "%s", p.Tag)
 	row("commit", "%s, %s", p.Commit, p.Time.UTC().Format(time.RFC3339))
 	if p.Previous != "" {

@@ -107,10 +107,9 @@ func (c *cataloger) complete(packages []pkg.Package) error {
 		names[p.Name] = true
 	}
 	for _, module := range info.Deps {
-		if module.Replace != nil {
-			module = module.Replace
-		}
-		if !names[module.Path] {
+		// A module that another one replaces goes by the name of that one; where a
+		// directory replaces it, by its own.
+		if !names[module.Path] && (module.Replace == nil || !names[module.Replace.Path]) {
 			return fmt.Errorf("%q: syft did not find its module %s", c.subject.Binary.Name, module.Path)
 		}
 	}

@@ -109,7 +109,7 @@ func (d *Describer) catalog(ctx context.Context, s Subject) (*sbom.SBOM, error) 
 		WithLicenseConfig(cataloging.LicenseConfig{IncludeContent: cataloging.LicenseContentIncludeUnknown})
 	made, err := syft.CreateSBOM(withScanner{ctx, d.licences.scanner}, binarySource{s}, config)
 	// syft may go on after a cataloger's error, which says more than its own.
-	if err := cmp.Or(cataloger.problem, err, context.Cause(ctx)); err != nil {
+	if err := cmp.Or(context.Cause(ctx), cataloger.problem, err); err != nil {
 		return nil, err
 	}
 	return made, nil

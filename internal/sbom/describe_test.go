@@ -14,6 +14,8 @@ import (
 	"strings"
 	"sync"
 	"testing"
+
+	"github.com/org/pgo-release/internal/release"
 )
 
 func TestGolden(t *testing.T) {
@@ -87,6 +89,25 @@ func TestDependencies(t *testing.T) {
 	for _, text := range []string{"UNKNOWN", "(devel)", "Anchore", filepath.Dir(s.Binary.Path), moduleCache(t), os.TempDir(), "GOPATH"} {
 		if strings.Contains(content, text) {
 			t.Errorf("the document holds %q", text)
+		}
+	}
+}
+
+// Stripped binaries of some systems lack what syft also looks for.
+func TestOtherSystems(t *testing.T) {
+	d := describer(t, "", "")
+	for _, target := range []release.Target{
+		{OS: "windows", Arch: "amd64"}, {OS: "darwin", Arch: "arm64"}, {OS: "linux", Arch: "arm", Variant: "v6"},
+	} {
+		s := compileFor(t, plain(), target)
+		content := describe(t, d, s)
+		got, err := Parse([]byte(content))
+		if err != nil {
+			t.Fatal(err)
+		}
+		want := []Package{{Name: "example.com/hello", Version: "v1.2.3"}, {Name: "stdlib", Version: runtime.Version()}}
+		if !slices.Equal(got.Packages, want) || !strings.Contains(content, `"fileName": "hello`+target.Exe()+`"`) {
+			t.Errorf("%s: packages %+v, want %+v", target, got.Packages, want)
 		}
 	}
 }
@@ -351,5 +372,17 @@ func TestUnknownLicenceHasItsText(t *testing.T) {
 	}
 	if _, err := Parse([]byte(content)); err != nil {
 		t.Error(err)
+	}
+}
+
+// One document, once the scanner is built and licences were read.
+func BenchmarkDescribe(b *testing.B) {
+	s := compile(b, dependent(b))
+	d := describer(b, moduleCache(b), "")
+	path := filepath.Join(b.TempDir(), "document")
+	for b.Loop() {
+		if _, err := d.Describe(b.Context(), s, path); err != nil {
+			b.Fatal(err)
+		}
 	}
 }

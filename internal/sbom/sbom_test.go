@@ -25,7 +25,7 @@ var update = flag.Bool("update", false, "write the golden files anew")
 const repository = "../.."
 
 // required are the modules of this repository that the sample program uses.
-func required(t *testing.T) map[string]string {
+func required(t testing.TB) map[string]string {
 	t.Helper()
 	content, err := os.ReadFile(filepath.Join(repository, "go.mod"))
 	if err != nil {
@@ -53,7 +53,7 @@ func plain() map[string]string {
 }
 
 // dependent is a program with a module of the proxy and one of the same repository.
-func dependent(t *testing.T) map[string]string {
+func dependent(t testing.TB) map[string]string {
 	t.Helper()
 	sums, err := os.ReadFile(filepath.Join(repository, "go.sum"))
 	if err != nil {
@@ -71,7 +71,12 @@ func dependent(t *testing.T) map[string]string {
 }
 
 // compile builds a program and returns what a release would say about it.
-func compile(t *testing.T, files map[string]string) Subject {
+func compile(t testing.TB, files map[string]string) Subject {
+	t.Helper()
+	return compileFor(t, files, release.Target{OS: "linux", Arch: "amd64"})
+}
+
+func compileFor(t testing.TB, files map[string]string, target release.Target) Subject {
 	t.Helper()
 	dir := t.TempDir()
 	for name, content := range files {
@@ -83,15 +88,16 @@ func compile(t *testing.T, files map[string]string) Subject {
 			t.Fatal(err)
 		}
 	}
-	command := exec.CommandContext(t.Context(), "go", "build", "-trimpath", "-o", "hello", ".")
+	command := exec.CommandContext(t.Context(), "go", "build", "-trimpath", "-ldflags=-s -w", "-o", "hello"+target.Exe(), ".")
 	command.Dir = dir
-	command.Env = append(os.Environ(), "GOFLAGS=-mod=mod -buildvcs=false", "GOPROXY=off", "GOWORK=off", "CGO_ENABLED=0", "GOOS=linux", "GOARCH=amd64")
+	command.Env = append(os.Environ(), "GOFLAGS=-mod=mod -buildvcs=false", "GOPROXY=off", "GOWORK=off", "CGO_ENABLED=0")
+	command.Env = append(command.Env, target.Env()...)
 	if out, err := command.CombinedOutput(); err != nil {
 		t.Fatalf("go build: %v\n%s", err, out)
 	}
 	return Subject{
-		Binary:  fileAt(t, filepath.Join(dir, "hello")),
-		Archive: release.File{Name: "hello_1.2.3_linux_amd64.tar.gz", Digest: digestOf("the archive"), Size: 11},
+		Binary:  fileAt(t, filepath.Join(dir, "hello"+target.Exe())),
+		Archive: release.File{Name: "hello_1.2.3_" + target.Suffix() + ".tar.gz", Digest: digestOf("the archive"), Size: 11},
 		Project: "hello", Version: "1.2.3",
 		Module: plan.Module{Path: "example.com/hello", Dir: "."},
 		Source: "https://github.com/octo/hello",
@@ -99,7 +105,7 @@ func compile(t *testing.T, files map[string]string) Subject {
 	}
 }
 
-func fileAt(t *testing.T, path string) release.File {
+func fileAt(t testing.TB, path string) release.File {
 	t.Helper()
 	content, err := os.ReadFile(path)
 	if err != nil {
@@ -115,7 +121,7 @@ func digestOf(content string) release.Digest {
 }
 
 // moduleCache is where the go command keeps modules.
-func moduleCache(t *testing.T) string {
+func moduleCache(t testing.TB) string {
 	t.Helper()
 	out, err := exec.CommandContext(t.Context(), "go", "env", "GOMODCACHE").Output()
 	if err != nil {
@@ -127,7 +133,7 @@ func moduleCache(t *testing.T) string {
 // built is a Describer whose licence scanner the others share: it is slow to build.
 var built = sync.OnceValues(func() (*Describer, error) { return New(context.Background(), "", "") })
 
-func describer(t *testing.T, moduleCache, vendorDir string) *Describer {
+func describer(t testing.TB, moduleCache, vendorDir string) *Describer {
 	t.Helper()
 	d, err := built()
 	if err != nil {

@@ -165,6 +165,15 @@ func (r *Reporter) Close() {
 	r.stop = nil
 }
 
+// Break ends the open group and takes the live lines away, so that something else may
+// be written; the next event goes on.
+func (r *Reporter) Break() {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.erase()
+	r.endGroup()
+}
+
 // Error reports what ended the run, with its hint.
 func (r *Reporter) Error(err error) {
 	r.mu.Lock()
