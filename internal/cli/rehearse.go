@@ -15,7 +15,7 @@ import (
 	"github.com/org/pgo-release/internal/image"
 	"github.com/org/pgo-release/internal/plan"
 	"github.com/org/pgo-release/internal/rehearsal"
-	"github.com/org/pgo-release/internal/rehearsal/sigstore"
+	"github.com/org/pgo-release/internal/release"
 	"github.com/org/pgo-release/internal/sign"
 )
 
@@ -122,11 +122,11 @@ func stageTrust(stage *rehearsal.Stage) (trust sign.Trust, err error) {
 	if err := stage.Sigstore.WriteFiles(dir); err != nil {
 		return sign.Trust{}, err
 	}
-	return sign.LoadTrust(filepath.Join(dir, sigstore.TrustedRootName), filepath.Join(dir, sigstore.SigningConfigName))
+	return sign.LoadTrust(filepath.Join(dir, rehearsal.TrustedRootName), filepath.Join(dir, rehearsal.SigningConfigName))
 }
 
 func (s *session) printRehearsed(report dist.Report) error {
-	root := s.dist.Join(dist.RehearsalDir, sigstore.TrustedRootName)
+	root := s.dist.Join(dist.RehearsalDir, rehearsal.TrustedRootName)
 	text := fmt.Sprintf("\nrehearsed %s\n  release  %s\n", s.plan.Tag, report.Release.URL)
 	if report.Image != nil {
 		text += fmt.Sprintf("  image    %s@%s\n", report.Image.Repository, report.Image.Digest)
@@ -134,7 +134,7 @@ func (s *session) printRehearsed(report dist.Report) error {
 			text += fmt.Sprintf("           %s\n", tag)
 		}
 	}
-	text += fmt.Sprintf("  notes    %s\n", s.dist.Join("RELEASE_NOTES.md"))
+	text += fmt.Sprintf("  notes    %s\n", s.dist.Join(release.NotesName))
 	if s.plan.Sign == plan.SignKeyless {
 		text += fmt.Sprintf("\ncheck it again\n  pgo-release verify %s --repository %s --trusted-root %s\n",
 			filepath.ToSlash(string(s.dist)), s.plan.Repository, filepath.ToSlash(root))

@@ -77,12 +77,15 @@ func (n Notes) footer() string {
 	if n.Repository.Owner == "" {
 		return ""
 	}
-	from, to := url.PathEscape(n.Previous), url.PathEscape(n.Tag)
+	from, to := pathOf(n.Previous), pathOf(n.Tag)
 	if n.Previous == "" {
 		return fmt.Sprintf("\n**Full changelog**: %s/commits/%s\n", n.Repository.URL(), to)
 	}
 	return fmt.Sprintf("\n**Full changelog**: %s/compare/%s...%s\n", n.Repository.URL(), from, to)
 }
+
+// pathOf is a tag as the end of a URL: the slashes of a module's prefix stay.
+func pathOf(tag string) string { return strings.ReplaceAll(url.PathEscape(tag), "%2F", "/") }
 
 var (
 	login = regexp.MustCompile(`^[A-Za-z0-9](?:[A-Za-z0-9-]{0,38})$`)

@@ -26,6 +26,13 @@ type Stage struct {
 	Sigstore *sigstore.Stack
 }
 
+// The files that a Stage's Sigstore writes: what verifies its bundles, and where its
+// services listen.
+const (
+	TrustedRootName   = sigstore.TrustedRootName
+	SigningConfigName = sigstore.SigningConfigName
+)
+
 // workflow is the file that a rehearsal signs as; a release has its own.
 const workflow = ".github/workflows/release.yml"
 
