@@ -28,21 +28,15 @@ tree is built as it is; otherwise exactly the commit, in a temporary clone.`,
 		if err != nil {
 			return err
 		}
-		report, err := s.report(release.Signed{Made: result.Made})
+		report, err := dist.NewReport(s.plan, release.Signed{Made: result.Made})
 		if err != nil {
+			return err
+		}
+		if err := s.dist.Write(report); err != nil {
 			return err
 		}
 		return s.conclude(report)
 	})
-}
-
-// report writes release.json.
-func (s *session) report(signed release.Signed) (dist.Report, error) {
-	report, err := dist.NewReport(s.plan, signed)
-	if err != nil {
-		return dist.Report{}, err
-	}
-	return report, s.dist.Write(report)
 }
 
 // conclude shows what was made: the report as JSON, or a table.

@@ -27,7 +27,6 @@ type outside struct {
 	github     *github.Client
 	registry   image.Access
 	signer     *sign.Signer // nil where the plan signs nothing
-	token      sign.Token   // of the workflow; nil likewise
 	trust      sign.Trust
 	workflow   string // prefix of the identities that may have signed; empty: the repository's workflows
 	builder    string // URI of who builds
@@ -76,7 +75,7 @@ func (s *session) publish(ctx context.Context, o outside) (dist.Report, error) {
 	if err != nil {
 		return dist.Report{}, err
 	}
-	report, err := s.report(signed)
+	report, err := dist.NewReport(s.plan, signed)
 	if err != nil {
 		return dist.Report{}, err
 	}
@@ -106,11 +105,6 @@ func (s *session) preflight(ctx context.Context, o outside) (published bool, err
 		page, err := o.github.Find(ctx, s.plan.Tag)
 		if err != nil {
 			return "", err
-		}
-		if o.signer != nil {
-			if _, err := o.token(ctx, "sigstore"); err != nil {
-				return "", err
-			}
 		}
 		published = page != nil && !page.Draft
 		switch {

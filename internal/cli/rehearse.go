@@ -106,8 +106,8 @@ func (s *session) onStage(stage *rehearsal.Stage) (outside, error) {
 	if o.trust, err = stageTrust(stage); err != nil {
 		return outside{}, err
 	}
-	o.token = action.Token(stage.Getenv(s.getenv), nil)
-	o.signer = sign.NewSigner(o.trust, o.token, nil)
+	token := action.Token(stage.Getenv(s.getenv), nil)
+	o.signer = sign.NewSigner(o.trust, token, nil)
 	o.signer.Want = s.identity(o.workflow)
 	return o, nil
 }

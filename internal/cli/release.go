@@ -79,11 +79,14 @@ func (s *session) online(ctx context.Context, actions *action.Runner, inActions 
 		return outside{}, release.Refuse("run it in GitHub Actions, rehearse it here with pgo-release rehearse, or publish unsigned with --sign none",
 			"signing keyless needs the identity of a workflow, and this is none")
 	}
+	identity := action.Token(s.getenv, nil)
+	if _, err := identity(ctx, sign.Audience); err != nil {
+		return outside{}, err
+	}
 	if o.trust, err = s.trust(ctx, client); err != nil {
 		return outside{}, err
 	}
-	o.token = action.Token(s.getenv, nil)
-	o.signer = sign.NewSigner(o.trust, o.token, nil)
+	o.signer = sign.NewSigner(o.trust, identity, nil)
 	o.signer.Want = s.identity(o.workflow)
 	return o, nil
 }

@@ -130,7 +130,7 @@ func (t Trust) certificate(der []byte, private *ecdsa.PrivateKey, want []rules) 
 // identify fetches a token and reads what it claims, as the certificate will say it.
 // Whether it is genuine is for Fulcio to tell.
 func (s *Signer) identify(ctx context.Context) (string, certificate.Summary, error) {
-	raw, err := s.token(ctx, audience)
+	raw, err := s.token(ctx, Audience)
 	if ctx.Err() != nil {
 		return "", certificate.Summary{}, fmt.Errorf("requesting an identity token: %w", context.Cause(ctx))
 	}

@@ -17,9 +17,10 @@ import (
 	"github.com/org/pgo-release/internal/release"
 )
 
+// Audience is whom the identity token is for: what Fulcio expects.
+const Audience = "sigstore"
+
 const (
-	// audience is whom the identity token is for.
-	audience = "sigstore"
 	// payloadType is that of in-toto statements in DSSE envelopes
 	// (https://github.com/in-toto/attestation/blob/main/spec/v1/envelope.md).
 	payloadType = "application/vnd.in-toto+json"
