@@ -13,7 +13,6 @@ import (
 	"os"
 	"slices"
 	"strings"
-	"unicode/utf8"
 
 	"github.com/sethvargo/go-githubactions"
 )
@@ -31,8 +30,17 @@ func Detect(getenv func(string) string, out io.Writer) (*Runner, bool) {
 		return nil, false
 	}
 	return &Runner{getenv: getenv, commands: githubactions.New(
-		githubactions.WithGetenv(getenv), githubactions.WithWriter(out),
+		githubactions.WithGetenv(getenv), githubactions.WithWriter(lasting{out}),
 	)}, true
+}
+
+// lasting is a writer that never fails: the library panics when a command cannot be
+// written, and a stream that is gone shows no secret either.
+type lasting struct{ w io.Writer }
+
+func (l lasting) Write(p []byte) (int, error) {
+	_, _ = l.w.Write(p)
+	return len(p), nil
 }
 
 // Ref is the tag that started the run; ok is false when a branch did.
@@ -47,12 +55,6 @@ func (r *Runner) server() string {
 		return strings.TrimSuffix(url, "/")
 	}
 	return "https://github.com"
-}
-
-// BuilderID is the URI of the workflow that runs, as the certificate names it when
-// the workflow is no reusable one.
-func (r *Runner) BuilderID() string {
-	return r.server() + "/" + r.getenv("GITHUB_WORKFLOW_REF")
 }
 
 // InvocationID is the URI of this run and attempt.
@@ -79,25 +81,39 @@ func (r *Runner) Outputs(values map[string]string) error {
 	return r.appendTo("GITHUB_OUTPUT", text.String())
 }
 
-// maxSummary is what a step may add to its summary, in bytes; the runner shows nothing
-// of a longer one.
+// maxSummary is how long the file of a step's summary may get, in bytes; the runner
+// shows nothing of a longer one.
 const maxSummary = 1 << 20
 
-// Summary adds Markdown to the job's summary. What is too long for the runner is cut
-// at a line.
+// Summary adds Markdown to the job's summary. What is too long for the runner, with
+// what the file holds already, is cut at a line.
 func (r *Runner) Summary(markdown string) error {
-	const notice = "\n\n(cut: the summary was longer than GitHub shows)\n"
-	if limit := maxSummary - len(notice); len(markdown) > limit {
-		markdown = markdown[:limit]
-		if at := strings.LastIndexByte(markdown, '\n'); at > 0 {
-			markdown = markdown[:at]
-		}
-		for !utf8.ValidString(markdown) {
-			markdown = markdown[:len(markdown)-1]
-		}
-		markdown += notice
+	const variable = "GITHUB_STEP_SUMMARY"
+	room := maxSummary
+	if info, err := os.Stat(r.getenv(variable)); err == nil {
+		room -= int(min(info.Size(), maxSummary))
 	}
-	return r.appendTo("GITHUB_STEP_SUMMARY", markdown)
+	return r.appendTo(variable, shorten(markdown, room))
+}
+
+// cutNotice stands where a summary was cut.
+const cutNotice = "\n\n(cut: the summary was longer than GitHub shows)\n"
+
+// shorten cuts a text to fewer bytes than limit, at a line where there is one; it is
+// empty where not even the notice has room.
+func shorten(text string, limit int) string {
+	if len(text) < limit {
+		return text
+	}
+	room := limit - len(cutNotice) - 1
+	if room < 0 {
+		return ""
+	}
+	text = text[:room]
+	if at := strings.LastIndexByte(text, '\n'); at > 0 {
+		text = text[:at]
+	}
+	return strings.ToValidUTF8(text, "") + cutNotice
 }
 
 // appendTo adds text to the file that the runner named in a variable. Where it named

@@ -10,6 +10,7 @@ import (
 	"regexp"
 	"strings"
 	"testing"
+	"unicode/utf8"
 
 	"github.com/org/pgo-release/internal/action"
 	"github.com/org/pgo-release/internal/release"
@@ -34,14 +35,11 @@ func TestDetect(t *testing.T) {
 		t.Error("detected outside of Actions")
 	}
 	r := runner(t, map[string]string{
-		"GITHUB_REF": "refs/tags/v1.2.3", "GITHUB_WORKFLOW_REF": "o/r/.github/workflows/w.yml@refs/tags/v1.2.3",
+		"GITHUB_REF": "refs/tags/v1.2.3",
 		"GITHUB_REPOSITORY": "o/r", "GITHUB_RUN_ID": "7", "GITHUB_RUN_ATTEMPT": "2",
 	})
 	if tag, ok := r.Ref(); tag != "v1.2.3" || !ok {
 		t.Errorf("tag %q", tag)
-	}
-	if id := r.BuilderID(); id != "https://github.com/o/r/.github/workflows/w.yml@refs/tags/v1.2.3" {
-		t.Error(id)
 	}
 	if id := r.InvocationID(); id != "https://github.com/o/r/actions/runs/7/attempts/2" {
 		t.Error(id)
@@ -75,28 +73,54 @@ func TestOutputs(t *testing.T) {
 	}
 }
 
+// The summary never gets as long as the runner refuses, whatever stood there before.
 func TestSummary(t *testing.T) {
-	path := filepath.Join(t.TempDir(), "summary")
-	r := runner(t, map[string]string{"GITHUB_STEP_SUMMARY": path})
-	if err := r.Summary(strings.Repeat("é line\n", 200_000)); err != nil {
-		t.Fatal(err)
+	const notice = "(cut: the summary was longer than GitHub shows)\n"
+	for name, c := range map[string]struct{ before, text, end string }{
+		"short":              {"before\n", "text\n", "before\ntext\n"},
+		"long":               {"", strings.Repeat("é line\n", 200_000), "é line\n\n" + notice},
+		"one line":           {"", strings.Repeat("é", 600_000), "é\n\n" + notice},
+		"little room":        {strings.Repeat("x", 1<<20-1000), strings.Repeat("line\n", 400), "x" + strings.Repeat("line\n", 189) + "\n" + notice},
+		"no room":            {strings.Repeat("x", 1<<20-40), strings.Repeat("line\n", 400), "xx"},
+		"not UTF-8 and long": {"", strings.Repeat("\xff\n", 600_000), "\n\n" + notice},
+	} {
+		t.Run(name, func(t *testing.T) {
+			path := filepath.Join(t.TempDir(), "summary")
+			if err := os.WriteFile(path, []byte(c.before), 0o600); err != nil {
+				t.Fatal(err)
+			}
+			if err := runner(t, map[string]string{"GITHUB_STEP_SUMMARY": path}).Summary(c.text); err != nil {
+				t.Fatal(err)
+			}
+			text, err := os.ReadFile(path)
+			if err != nil {
+				t.Fatal(err)
+			}
+			if len(text) >= 1<<20 || !strings.HasSuffix(string(text), c.end) || !strings.HasPrefix(string(text), c.before) || !utf8.Valid(text) {
+				t.Errorf("%d bytes that end in %q, want %q", len(text), text[max(0, len(text)-80):], c.end[max(0, len(c.end)-80):])
+			}
+		})
 	}
-	text, err := os.ReadFile(path)
-	if err != nil {
-		t.Fatal(err)
-	}
-	if len(text) > 1<<20 || !strings.HasSuffix(string(text), "é line\n\n(cut: the summary was longer than GitHub shows)\n") {
-		t.Errorf("%d bytes that end in %q", len(text), text[len(text)-80:])
+	if err := runner(t, map[string]string{}).Summary("text"); err != nil {
+		t.Errorf("without a summary: %v", err)
 	}
 }
+
+// broken is a stream that is gone.
+type broken struct{}
+
+func (broken) Write([]byte) (int, error) { return 0, io.ErrClosedPipe }
 
 func TestMask(t *testing.T) {
 	var out strings.Builder
 	r, _ := action.Detect(env(map[string]string{"GITHUB_ACTIONS": "true"}), &out)
 	r.Mask("s3cret\nline")
+	r.Mask("")
 	if got := out.String(); got != "::add-mask::s3cret%0Aline\n" {
 		t.Errorf("%q", got)
 	}
+	gone, _ := action.Detect(env(map[string]string{"GITHUB_ACTIONS": "true"}), broken{})
+	gone.Mask("s3cret") // and no panic
 }
 
 func TestToken(t *testing.T) {

@@ -87,33 +87,90 @@ notes: {exclude-labels: [x], exclude-authors: [y]}
 	if err != nil || !reflect.DeepEqual(got, want) {
 		t.Errorf("%+v, %v", got, err)
 	}
-	for _, empty := range []string{"", "# nothing\n", "---\n"} {
+	for _, empty := range []string{"", "# nothing\n", "---\n", "~\n", "\ufeff", "image:\nbuilds:\n# - main: .\nproject: ~\n", "# c\n---\n"} {
 		if got, err := config.Parse("x.yaml", []byte(empty)); err != nil || !reflect.DeepEqual(got, plan.Config{}) {
 			t.Errorf("%q: %+v, %v", empty, got, err)
 		}
 	}
 }
 
+// The forms in which YAML writes a value are one value.
+func TestParseForms(t *testing.T) {
+	for _, text := range []string{
+		"\ufeffproject: app\n", "\"project\": 'app'\n", "{project: app}\n", "# c\n---\nproject: app # c\n...\n", "project: app\r\n",
+		"project: >-\n  app\n", "%YAML 1.2\n---\nproject: app\n", "project: app\n---\n",
+	} {
+		if got, err := config.Parse("x.yaml", []byte(text)); err != nil || got.Project != "app" {
+			t.Errorf("%q: %+v, %v", text, got, err)
+		}
+	}
+}
+
+// What is wrong is named with its place, and with what may have been meant.
 func TestParseRefuses(t *testing.T) {
 	for text, want := range map[string]string{
-		"platform: []\n":                          `x.yaml:1:1: unknown key "platform" | did you mean platforms?`,
-		"builds:\n  - main: .\n    ldflag: []\n":  `x.yaml:3:5: unknown key "ldflag" | did you mean ldflags?`,
-		"image:\n  Repo: x\n":                     `x.yaml:2:3: unknown key "Repo" | known here: skip, repository, labels`,
-		"notes: {exclude_labels: [x]}\n":          `x.yaml:1:9: unknown key "exclude_labels" | did you mean exclude-labels?`,
-		"sign: none\nsign: none\n":                "x.yaml:2:1: ",
+		"platform: []\n":                         `x.yaml:1:1: unknown key "platform" | did you mean platforms?`,
+		"builds:\n  - main: .\n    ldflag: []\n": `x.yaml:3:5: unknown key "ldflag" | did you mean ldflags?`,
+		"image:\n  Repo: x\n":                    `x.yaml:2:3: unknown key "Repo" | did you mean repository?`,
+		"image:\n  colour: x\n":                  `x.yaml:2:3: unknown key "colour" | known here: skip, repository, labels`,
+		"notes: {exclude_labels: [x]}\n":         `x.yaml:1:9: unknown key "exclude_labels" | did you mean exclude-labels?`,
+		"zz: 1\nyy: 2\nxx: 3\n":                  `x.yaml:1:1: unknown key "zz"`,
+		"\r\nprojekt: a\r\n":                     `x.yaml:2:1: unknown key "projekt" | did you mean project?`,
+		"tag: v1.2.3\n":                          `x.yaml:1:1: unknown key "tag" | tag is no key of the file but an option: --tag`,
+
+		"sign: none\nsign: none\n":                         `x.yaml:2:1: mapping key "sign" already defined at [1:1]`,
+		"builds: [{main: ., main: x}]\n":                   `x.yaml:1:20: mapping key "main" already defined`,
+		"image: {labels: {a: b, \"a\": c}}\n":              `x.yaml:1:`,
+		"sign: none\n---\nsign: none\n":                    "x.yaml:2:1: a second document begins | keep one",
+		"1: x\nsign: none\n":                               "x.yaml:1:1: want text as key, found 1",
+		"sign: none\ntrue: x\n":                            "x.yaml:2:1: want text as key, found true",
+		"image: {labels: {~: x}}\n":                        "x.yaml:1:18: image.labels: want text as key, found nothing",
+		"? [a, b]\n: x\n":                                  "x.yaml:",
+		"project: 1.20\n":                                  `x.yaml:1:10: project: want text, found 1.20 | put it into quotes: "1.20"`,
+		"project: [none]\n":                                "x.yaml:1:10: project: want text, found a list",
+		"project: {a: b}\n":                                "x.yaml:1:11: project: want text, found keys with values",
+		"builds:\n- main: .\n  env:\n    CGO_ENABLED: 0\n": `x.yaml:4:18: builds[0].env.CGO_ENABLED: want text, found 0 | put it into quotes: "0"`,
+		"builds:\n- main: .\n  env:\n    A:\n    B: c\n":   "builds[0].env.A: want text, found nothing",
+		"platforms: linux/amd64\n":                         "x.yaml:1:12: platforms: want a list, found text | a list of one is [linux/amd64]",
+		"platforms: [linux/amd64, true]\n":                 "x.yaml:1:26: platforms[1]: want text, found true",
+		"platforms: [null]\n":                              "x.yaml:1:13: platforms[0]: want text, found nothing",
+		"image: {skip: 1}\n":                               "x.yaml:1:15: image.skip: want true or false, found 1",
+		"image: no\n":                                      "x.yaml:1:8: image: want keys with values, found text",
+		"builds: [.]\n":                                    "x.yaml:1:10: builds[0]: want keys with values, found text",
+		"- a\n":                                            "x.yaml:1:1: want keys with values, found a list",
+		"hello\n":                                          "x.yaml:1:1: want keys with values, found text",
+		"platforms: &a [x]\nbuilds: [{main: ., platforms: *a}]\n": "x.yaml:1:12: anchors (&) are not used in this file",
+		"project: *a\n":                           "x.yaml:1:10: aliases (*) are not used in this file",
+		"image: {<<: {skip: true}}\n":             "merge keys (<<) are not used in this file",
+		"project: !!str 12\n":                     "x.yaml:1:10: tags (!) are not used in this file",
+		"project: \"a\\0b\"\n":                    "x.yaml:1:10: project: it holds the control character U+0000",
+		"sign: none\nproject: é\xff\n":            "x.yaml:2:11: this is not UTF-8",
 		"platforms: linux/amd64: x\n":             "x.yaml:1:",
-		"platforms: {a: b}\n":                     "x.yaml:1:",
 		"builds: [\n":                             "x.yaml:1:",
-		"sign: none\n---\nsign: none\n":           "it holds 2 documents | keep one",
-		"tag: v1.2.3\n":                           `x.yaml:1:1: unknown key "tag"`,
-		"sign: [none]\n":                          "x.yaml:1:",
-		"- a\n":                                   "x.yaml:1:",
-		"a: &a [*a]\n":                            "x.yaml",
-		strings.Repeat("#", 1<<20) + "\nproject:": "more than 1048576 bytes",
+		"image:\n\tskip: true\n":                  "x.yaml:2:1: ",
+		strings.Repeat("#", 1<<20) + "\nproject:": "x.yaml:1:1048577: the file has more than 1048576 bytes",
+		strings.Repeat("[", 30_000):               "x.yaml:1:20001: the file has more than 20000 keys",
 	} {
 		_, err := config.Parse("x.yaml", []byte(text))
-		if got := fmt.Sprintf("%v | %s", err, release.HintOf(err)); err == nil || !strings.Contains(got, want) || release.ClassOf(err) != release.Usage {
-			t.Errorf("%.40q: %s\nwant %s", text, got, want)
+		message, _, _ := strings.Cut(fmt.Sprint(err), "\n")
+		if got := message + " | " + release.HintOf(err); err == nil || !strings.Contains(got, want) || release.ClassOf(err) != release.Usage {
+			t.Errorf("%.60q: %s\nwant %s", text, got, want)
+		}
+	}
+}
+
+// The line that is wrong is shown, as far as it fits.
+func TestExcerpt(t *testing.T) {
+	for text, want := range map[string]string{
+		"builds:\n  - main: .\n    ldflag: []\n":          "    3 |     ldflag: []\n      |     ^",
+		"image: {repository: \"\t\", é: x}\n":             "    1 | image: {repository: \" \", é: x}\n      |                          ^",
+		"project: [" + strings.Repeat("x", 80) + ", ü]\n": "    1 | project: [" + strings.Repeat("x", 39) + "\n      |          ^",
+		"archives: {format: " + strings.Repeat("x", 80) + ", ü: " + strings.Repeat("y", 80) + "}\n": "    1 | " + strings.Repeat("x", 58) +
+			", ü: " + strings.Repeat("y", 37) + "\n      | " + strings.Repeat(" ", 60) + "^",
+	} {
+		_, err := config.Parse("x.yaml", []byte(text))
+		if !strings.Contains(fmt.Sprint(err), want) {
+			t.Errorf("%v\nwant\n%s", err, want)
 		}
 	}
 }

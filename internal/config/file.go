@@ -8,10 +8,11 @@ import (
 	"io/fs"
 	"os"
 	"reflect"
-	"strings"
+	"unicode/utf8"
 
 	"github.com/goccy/go-yaml"
 	"github.com/goccy/go-yaml/ast"
+	"github.com/goccy/go-yaml/lexer"
 	"github.com/goccy/go-yaml/parser"
 	"github.com/goccy/go-yaml/token"
 
@@ -19,13 +20,17 @@ import (
 	"github.com/org/pgo-release/internal/release"
 )
 
-// maxFile bounds the configuration file, in bytes.
-const maxFile = 1 << 20
+// The bounds of a configuration file. The parser takes quadratic time for deep nesting
+// and for many keys, so its bytes alone do not bound it.
+const (
+	maxFile   = 1 << 20 // bytes
+	maxTokens = 20_000  // keys, values and signs
+)
 
 // Load reads the configuration file at path. A file that is absent is the zero
 // configuration, unless it is required. An unknown key, a wrong type, a key that is
-// there twice or a second document is an error with file, line and column; all errors
-// are release.Problems of class Usage.
+// there twice or a second document is an error with file, line, column and the line
+// itself; all errors are release.Problems of class Usage.
 func Load(path string, required bool) (plan.Config, error) {
 	f, err := os.Open(path)
 	if errors.Is(err, fs.ErrNotExist) && !required {
@@ -42,106 +47,81 @@ func Load(path string, required bool) (plan.Config, error) {
 	return Parse(path, content)
 }
 
-// Parse is Load of a file's content; path is for messages.
+// Parse is Load of a file's content; path is for messages. The language is YAML 1.2
+// without anchors, aliases, merge keys and tags.
 func Parse(path string, content []byte) (plan.Config, error) {
+	s := source{path: path, text: string(bytes.TrimPrefix(content, []byte("\ufeff")))}
 	if len(content) > maxFile {
-		return plan.Config{}, release.Misuse("", "reading the configuration %q: more than %d bytes", path, maxFile)
+		return plan.Config{}, s.wrong(s.place(maxFile), "", "the file has more than %d bytes", maxFile)
+	}
+	if !utf8.ValidString(s.text) {
+		return plan.Config{}, s.wrong(s.place(invalidAt(s.text)), "", "this is not UTF-8")
+	}
+	tokens := lexer.Tokenize(s.text)
+	if len(tokens) > maxTokens {
+		return plan.Config{}, s.wrong(tokens[maxTokens].Position, "", "the file has more than %d keys, values and signs", maxTokens)
+	}
+	file, err := parser.Parse(tokens, 0)
+	if err != nil {
+		return plan.Config{}, s.explain(err)
+	}
+	body, err := s.document(file)
+	if body == nil || err != nil {
+		return plan.Config{}, err
 	}
 	var cfg plan.Config
-	file, err := parser.ParseBytes(content, 0)
-	if err != nil {
-		return plan.Config{}, explain(path, nil, err)
+	if err := s.check(body, reflect.TypeFor[plan.Config](), ""); err != nil {
+		return plan.Config{}, err
 	}
-	if len(file.Docs) > 1 {
-		return plan.Config{}, release.Misuse("keep one", "reading the configuration %q: it holds %d documents", path, len(file.Docs))
-	}
-	decoder := yaml.NewDecoder(bytes.NewReader(content), yaml.Strict())
-	if err := decoder.Decode(&cfg); err != nil && !errors.Is(err, io.EOF) {
-		return plan.Config{}, explain(path, file, err)
+	if err := yaml.NodeToValue(body, &cfg, yaml.Strict()); err != nil {
+		return plan.Config{}, s.explain(err)
 	}
 	return cfg, nil
 }
 
-// explain names the place of an error, and the nearest key where one is unknown.
-func explain(path string, file *ast.File, err error) error {
+// document is the one document of the file; nil where the file holds nothing.
+func (s source) document(file *ast.File) (ast.Node, error) {
+	var body ast.Node
+	for _, doc := range file.Docs {
+		switch {
+		case doc.Body == nil || doc.Body.Type() == ast.NullType || doc.Body.Type() == ast.DirectiveType:
+			// A directive such as %YAML is a document of its own to the library.
+		case body != nil:
+			at := doc.Start
+			if at == nil {
+				at = doc.Body.GetToken()
+			}
+			return nil, s.wrong(at.Position, "keep one", "a second document begins")
+		default:
+			body = doc.Body
+		}
+	}
+	return body, nil
+}
+
+// source is a configuration file, for messages.
+type source struct {
+	path, text string
+}
+
+// wrong is an error about a place of the file, with the line that stands there.
+func (s source) wrong(at *token.Position, hint, format string, args ...any) error {
+	message := fmt.Sprintf(format, args...)
+	if at == nil {
+		return release.Misuse(hint, "%s: %s", s.path, message)
+	}
+	return release.Misuse(hint, "%s:%d:%d: %s%s", s.path, at.Line, at.Column, message, s.excerpt(at))
+}
+
+// explain is wrong for an error of the YAML library.
+func (s source) explain(err error) error {
 	var positioned yaml.Error
 	if !errors.As(err, &positioned) {
-		return release.Misuse("", "reading the configuration %q: %w", path, err)
+		return release.Misuse("", "reading the configuration %q: %w", s.path, err)
 	}
-	at, message := positioned.GetToken(), positioned.GetMessage()
-	hint := ""
-	var unknown *yaml.UnknownFieldError
-	if errors.As(err, &unknown) && at != nil {
-		message = fmt.Sprintf("unknown key %q", at.Value)
-		hint = meant(at.Value, keys(typeAt(pathOf(file, at))))
+	var at *token.Position
+	if t := positioned.GetToken(); t != nil {
+		at = t.Position
 	}
-	if at != nil && at.Position != nil {
-		path = fmt.Sprintf("%s:%d:%d", path, at.Position.Line, at.Position.Column)
-	}
-	return release.Misuse(hint, "%s: %s", path, message)
-}
-
-// pathOf is where in the document a key stands, such as "$.builds[0].ldflag".
-func pathOf(file *ast.File, at *token.Token) string {
-	found := finder{at: at}
-	for _, doc := range file.Docs {
-		if doc.Body != nil {
-			ast.Walk(&found, doc.Body)
-		}
-	}
-	return found.path
-}
-
-type finder struct {
-	at   *token.Token
-	path string
-}
-
-func (f *finder) Visit(node ast.Node) ast.Visitor {
-	if v, ok := node.(*ast.MappingValueNode); ok {
-		if t := v.Key.GetToken(); t != nil && t.Position != nil && t.Position.Offset == f.at.Position.Offset {
-			f.path = v.Key.GetPath()
-		}
-	}
-	return f
-}
-
-// typeAt is the type of the mapping that holds the key at a path.
-func typeAt(path string) reflect.Type {
-	at := reflect.TypeFor[plan.Config]()
-	steps := strings.Split(strings.TrimPrefix(path, "$."), ".")
-	for _, step := range steps[:len(steps)-1] {
-		name, _, _ := strings.Cut(step, "[")
-		next, ok := field(at, name)
-		if !ok {
-			return at
-		}
-		at = next
-	}
-	return at
-}
-
-// field is the type of a struct's key, of its elements when it is a list.
-func field(t reflect.Type, key string) (reflect.Type, bool) {
-	for i := range t.NumField() {
-		if f := t.Field(i); f.Tag.Get("yaml") == key {
-			t := f.Type
-			for t.Kind() == reflect.Slice || t.Kind() == reflect.Pointer {
-				t = t.Elem()
-			}
-			return t, t.Kind() == reflect.Struct
-		}
-	}
-	return nil, false
-}
-
-// keys are the keys of a struct, in its order.
-func keys(t reflect.Type) []string {
-	var out []string
-	for i := range t.NumField() {
-		if key := t.Field(i).Tag.Get("yaml"); key != "" && key != "-" {
-			out = append(out, key)
-		}
-	}
-	return out
+	return s.wrong(at, "", "%s", positioned.GetMessage())
 }

@@ -72,7 +72,7 @@ func find(o Option, flags map[string]string, getenv func(string) string) (value,
 		}
 	}
 	if o.Env != "" {
-		if text := getenv(o.Env); text != "" {
+		if text := strings.TrimSpace(getenv(o.Env)); text != "" {
 			if o.Kind == KindBool { // a variable such as NO_COLOR says yes by being there (https://no-color.org)
 				text = "true"
 			}

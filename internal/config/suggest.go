@@ -14,9 +14,9 @@ func meant(word string, known []string) string {
 	return "known here: " + strings.Join(known, ", ")
 }
 
-// nearest is the known word that differs from word in at most a third of its letters
-// (but one is always allowed); the first of equals; empty: none is near. Case, dashes
-// and underscores do not count.
+// nearest is the known word that begins with word, or else differs from it in at most a
+// third of its letters (but one is always allowed); the first of equals; empty: none is
+// near. Case, dashes and underscores do not count.
 func nearest(word string, known []string) string {
 	fold := func(s string) []rune {
 		return []rune(strings.NewReplacer("-", "", "_", "").Replace(strings.ToLower(s)))
@@ -27,7 +27,11 @@ func nearest(word string, known []string) string {
 	}
 	written, best, found := fold(word), -1, ""
 	for _, k := range known {
-		d := distance(written, fold(k))
+		folded := fold(k)
+		d := distance(written, folded)
+		if len(written) > 2 && strings.HasPrefix(string(folded), string(written)) {
+			d = 0
+		}
 		if d <= max(1, len(k)/3) && (best < 0 || d < best) {
 			best, found = d, k
 		}

@@ -15,6 +15,9 @@ const MaxBytes = 120_000
 // maxTitle is how much of a title is shown, in runes.
 const maxTitle = 300
 
+// untitled stands for a title in which nothing can be seen.
+const untitled = "(no title)"
+
 // Markdown writes the notes as the body of a release: at most MaxBytes, valid UTF-8,
 // nothing in it that an author of a title could have made act.
 func (n Notes) Markdown() string {
@@ -56,7 +59,11 @@ func (n Notes) line(e Entry) string {
 	if e.Scope != "" {
 		line.WriteString("**" + escape(e.Scope) + ":** ")
 	}
-	line.WriteString(escape(e.Text))
+	if text := escape(e.Text); text != "" {
+		line.WriteString(text)
+	} else {
+		line.WriteString(untitled)
+	}
 	switch {
 	case e.Number > 0 && safeURL(e.URL):
 		fmt.Fprintf(&line, " ([#%d](%s))", e.Number, e.URL)
@@ -104,8 +111,12 @@ const invisible = "&#8203;"
 
 // escape makes text from outside one line of inert Markdown.
 func escape(s string) string {
-	return leading.ReplaceAllString(markdown.Replace(clean(s)), `$1\\$2`)
+	text := markdown.Replace(clean(s))
+	return leading.ReplaceAllString(reference.ReplaceAllString(text, "$1"+invisible+"-"), `$1\$2`)
 }
+
+// reference is what GitHub takes for the number of an issue besides "#".
+var reference = regexp.MustCompile(`(?i)\b(gh)-`)
 
 // leading is what begins a list or a rule when it stands first.
 var leading = regexp.MustCompile(`^([0-9]*)([-.])`)
@@ -113,7 +124,6 @@ var leading = regexp.MustCompile(`^([0-9]*)([-.])`)
 var markdown = strings.NewReplacer(
 	"&", "&amp;", "<", "&lt;", ">", "&gt;",
 	"@", "@"+invisible, "#", "#"+invisible, "://", ":"+invisible+"//", "www.", "www"+invisible+".",
-	"GH-", "GH"+invisible+"-",
 	`\`, `\\`, "`", "\\`", "*", `\*`, "_", `\_`, "{", `\{`, "}", `\}`, "[", `\[`, "]", `\]`,
 	"(", `\(`, ")", `\)`, "!", `\!`, "|", `\|`, "~", `\~`, "$", `\$`, "+", `\+`, "=", `\=`, "^", `\^`,
 )
@@ -135,7 +145,7 @@ func clean(s string) string {
 			out = append(out, r)
 		}
 		if len(out) > maxTitle {
-			out = append(out[:maxTitle], '…')
+			out = append(out[:maxTitle-1], '…')
 			break
 		}
 	}

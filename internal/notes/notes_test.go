@@ -138,6 +138,37 @@ func TestNumbers(t *testing.T) {
 	}
 }
 
+// Titles read as they were written, and do nothing.
+func TestTitles(t *testing.T) {
+	for title, want := range map[string]string{
+		"Mend it":                        "### Other\n\n- Mend it",
+		"FEAT(Core)!: drop it":           "### Breaking changes\n\n- **Core:** drop it",
+		"feat(): x":                      "### Features\n\n- x",
+		"feat(a): b: c":                  "### Features\n\n- **a:** b: c",
+		"chore(deps-dev): bump x":        "### Dependencies\n\n- **deps-dev:** bump x",
+		"build(deps): bump x":            "### Dependencies\n\n- **deps:** bump x",
+		`Revert "a"`:                     "### Reverts\n\n- Revert \"a\"",
+		"- a":                            `- \- a`,
+		"---":                            `- \---`,
+		"10. b":                          `- 10\. b`,
+		"1.2.3 is out":                   `- 1\.2.3 is out`,
+		"1) c":                           `- 1\) c`,
+		"# d":                            "- #&#8203; d",
+		"@all a@b.c #1 gh-2 GH-3 high-4": "- @&#8203;all a@&#8203;b.c #&#8203;1 gh&#8203;-2 GH&#8203;-3 high-4",
+		"https://x www.y <b> &lt;":       "- https:&#8203;//x www&#8203;.y &lt;b&gt; &amp;lt;",
+		"a\r\nb\u2028c\td":               "- a b c d",
+		"":                               "- (no title)",
+		"\u200b\u202e\u3164":             "- (no title)",
+		strings.Repeat("é", 301):         "- " + strings.Repeat("é", 299) + "…",
+		strings.Repeat("é", 300):         "- " + strings.Repeat("é", 300),
+	} {
+		got := write(t, notes.Input{Commits: line("x (#1)"), PullRequests: []notes.PullRequest{pull(1, 1, title)}})
+		if !strings.Contains(got, want+" ([#1](https://github.com/o/r/pull/1)) by @octocat\n") {
+			t.Errorf("%.40q: %q\nwant %q", title, got, want)
+		}
+	}
+}
+
 // What is too long is cut at an entry, and says how much is missing.
 func TestLength(t *testing.T) {
 	var in notes.Input

@@ -34,10 +34,12 @@ func (t title) section() string {
 	if t.breaking {
 		return breaking
 	}
-	if section, _ := sectionOf(t.kind); t.scope != "deps" {
-		return section
+	switch strings.ToLower(t.scope) {
+	case "deps", "deps-dev": // as Dependabot and Renovate write it
+		return dependencies
 	}
-	return dependencies
+	section, _ := sectionOf(t.kind)
+	return section
 }
 
 func sectionOf(kind string) (string, bool) {
@@ -81,7 +83,7 @@ func (in Input) section(pr PullRequest) string {
 		return features
 	case has("bug", "bugfix", "fix"):
 		return fixes
-	case has("performance"):
+	case has("performance", "perf"):
 		return performance
 	case has("documentation", "docs"):
 		return documentation
