@@ -52,7 +52,7 @@ func Main(ctx context.Context, w World) int {
 		return exitOK
 	}
 	if a.reporter == nil { // before the options were read
-		a.reporter = ui.New(ui.Options{Err: a.Err, Mode: ui.Plain})
+		a.reporter = ui.New(ui.Options{Err: a.Err, Mode: ui.Detect(nil, a.getenv)})
 	}
 	if ctx.Err() != nil {
 		err = errors.New("interrupted; running the same command again takes the work up")
@@ -175,10 +175,7 @@ func (a *app) newReporter() *ui.Reporter {
 		}
 		a.Out, a.Err = ui.Redact(a.Out, secrets...), ui.Redact(a.Err, secrets...)
 	}
-	o := ui.Options{Err: a.Err, Mode: ui.Plain, Terminal: file, Verbose: a.values.Bool("verbose"), NoColor: a.values.Bool("no-color")}
-	if detected := ui.Detect(file, a.getenv); detected != ui.Plain {
-		o.Mode = detected
-	}
+	o := ui.Options{Err: a.Err, Mode: ui.Detect(file, a.getenv), Terminal: file, Verbose: a.values.Bool("verbose"), NoColor: a.values.Bool("no-color")}
 	switch {
 	case a.values.Bool("quiet"):
 		o.Mode = ui.Quiet

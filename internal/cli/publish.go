@@ -29,7 +29,6 @@ type outside struct {
 	signer     *sign.Signer // nil where the plan signs nothing
 	trust      sign.Trust
 	workflow   string // prefix of the identities that may have signed; empty: the repository's workflows
-	builder    string // URI of who builds
 	invocation string // URI of the run
 }
 
@@ -56,12 +55,12 @@ func (s *session) publish(ctx context.Context, o outside) (dist.Report, error) {
 	}
 	signed := release.Signed{Made: result.Made}
 	if o.signer != nil && !published { // what is published was signed then
-		var err error
-		if signed, err = engine.Attest(ctx, result.Made, string(s.dist), s.attester(o, result.Origin, started)); err != nil {
-			return dist.Report{}, err
-		}
 		identity, err := o.signer.Identity(ctx)
 		if err != nil {
+			return dist.Report{}, err
+		}
+		run := provenance.Run{BuilderID: identity, InvocationID: o.invocation, Started: started}
+		if signed, err = engine.Attest(ctx, result.Made, string(s.dist), s.attester(o.signer, result.Origin, run)); err != nil {
 			return dist.Report{}, err
 		}
 		body += howToVerify(s.plan, identity)
@@ -119,23 +118,22 @@ func (s *session) preflight(ctx context.Context, o outside) (published bool, err
 }
 
 // attester wires signing to the edges of Attest.
-func (s *session) attester(o outside, origin engine.Origin, started time.Time) engine.Attester {
+func (s *session) attester(signer *sign.Signer, origin engine.Origin, run provenance.Run) engine.Attester {
+	for _, m := range origin.Modules {
+		run.Modules = append(run.Modules, provenance.Module(m))
+	}
 	return engine.Attester{
-		Blob: o.signer.Blob,
+		Blob: signer.Blob,
 		Statement: func(subjects []release.Asset) ([]byte, error) {
-			run := provenance.Run{
-				BuilderID: o.builder, InvocationID: o.invocation, Started: started, Finished: time.Now(),
-			}
-			for _, m := range origin.Modules {
-				run.Modules = append(run.Modules, provenance.Module(m))
-			}
+			run := run
+			run.Finished = time.Now()
 			statement, err := provenance.New(s.plan, subjects, run)
 			if err != nil {
 				return nil, err
 			}
 			return statement.JSON()
 		},
-		Sign:     o.signer.Statement,
+		Sign:     signer.Statement,
 		Write:    pack.WriteFile,
 		Progress: s.reporter.Progress,
 	}

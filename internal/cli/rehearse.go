@@ -98,7 +98,6 @@ func (s *session) onStage(stage *rehearsal.Stage) (outside, error) {
 	o := outside{
 		github:   client,
 		registry: image.Access{Transport: stage.Registry.Transport(), Token: stage.Hub.Token()},
-		builder:  rehearsal.Identity(s.plan),
 	}
 	if s.plan.Sign == plan.SignNone {
 		return o, nil

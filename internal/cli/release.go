@@ -67,10 +67,10 @@ func (s *session) online(ctx context.Context, actions *action.Runner, inActions 
 	}
 	o := outside{
 		github: client, registry: image.Access{Token: token, User: s.getenv("GITHUB_ACTOR")},
-		workflow: s.values.String("workflow"), builder: localBuilder,
+		workflow: s.values.String("workflow"),
 	}
 	if inActions {
-		o.builder, o.invocation = actions.BuilderID(), actions.InvocationID()
+		o.invocation = actions.InvocationID()
 	}
 	if s.plan.Sign == plan.SignNone {
 		return o, nil
@@ -97,9 +97,6 @@ func (a *app) gitHub(r plan.Repository) (*github.Client, error) {
 		Repository: r, Token: a.values.String("token"), APIURL: a.values.String("api-url"), UploadURL: a.values.String("upload-url"),
 	})
 }
-
-// localBuilder is the builder of a release that no workflow made.
-const localBuilder = "https://github.com/org/pgo-release/builders/local"
 
 // trust is what the user gave, or Sigstore's public instance. Its log keeps the names
 // of repository and workflow for ever and for everybody, so a private repository is
