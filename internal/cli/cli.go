@@ -13,12 +13,14 @@ import (
 	"io"
 	"os"
 	"strings"
+	"syscall"
 
 	"github.com/spf13/cobra"
 
 	"github.com/org/pgo-release/internal/action"
 	"github.com/org/pgo-release/internal/config"
 	"github.com/org/pgo-release/internal/release"
+	"github.com/org/pgo-release/internal/run"
 	"github.com/org/pgo-release/internal/ui"
 )
 
@@ -57,8 +59,21 @@ func Main(ctx context.Context, w World) int {
 	if ctx.Err() != nil {
 		err = errors.New("interrupted; running the same command again takes the work up")
 	}
-	a.reporter.Error(err)
+	a.reporter.Error(advise(err))
 	return exitCode(ctx, err)
+}
+
+// advise adds a hint for what can go wrong anywhere.
+func advise(err error) error {
+	switch {
+	case release.HintOf(err) != "":
+		return err
+	case errors.Is(err, run.ErrNotFound):
+		return &release.Problem{Class: release.ClassOf(err), Err: err, Tip: "pgo-release needs the commands git and go on the PATH"}
+	case errors.Is(err, syscall.ENOSPC):
+		return &release.Problem{Class: release.ClassOf(err), Err: err, Tip: "free some disk space: the build cache, the clone and dist/ need room"}
+	}
+	return err
 }
 
 func exitCode(ctx context.Context, err error) int {

@@ -2,7 +2,6 @@ package cli
 
 import (
 	"context"
-	"errors"
 	"os"
 	"path/filepath"
 
@@ -57,7 +56,7 @@ func (a *app) open(ctx context.Context, adjust func(*plan.Config, plan.Facts)) (
 	})
 	group.Go(func() (err error) { s.toolchain, err = gobuild.Probe(shared, runner, s.dir); return err })
 	if err := group.Wait(); err != nil {
-		return nil, missingProgram(err)
+		return nil, err
 	}
 	s.facts.Toolchain, s.facts.Ports = s.toolchain.Version, s.toolchain.Ports
 	if adjust != nil {
@@ -75,12 +74,4 @@ func (a *app) readConfig() (plan.Config, error) {
 		return plan.Config{}, err
 	}
 	return config.Apply(cfg, a.values), nil
-}
-
-// missingProgram adds a hint where git or go is not installed.
-func missingProgram(err error) error {
-	if errors.Is(err, run.ErrNotFound) {
-		return &release.Problem{Err: err, Tip: "pgo-release needs the commands git and go on the PATH"}
-	}
-	return err
 }
