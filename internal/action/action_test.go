@@ -35,7 +35,7 @@ func TestDetect(t *testing.T) {
 		t.Error("detected outside of Actions")
 	}
 	r := runner(t, map[string]string{
-		"GITHUB_REF": "refs/tags/v1.2.3",
+		"GITHUB_REF":        "refs/tags/v1.2.3",
 		"GITHUB_REPOSITORY": "o/r", "GITHUB_RUN_ID": "7", "GITHUB_RUN_ATTEMPT": "2",
 	})
 	if tag, ok := r.Ref(); tag != "v1.2.3" || !ok {

@@ -44,9 +44,6 @@ const (
 // Main runs the command line and returns the exit code. It prints the error itself.
 func Main(ctx context.Context, w World) int {
 	a := &app{World: w}
-	if _, inActions := action.Detect(a.getenv, io.Discard); inActions {
-		a.Err = a.Out
-	}
 	root := a.root()
 	root.SetArgs(w.Args)
 	err := root.ExecuteContext(ctx)
@@ -181,6 +178,11 @@ func (a *app) command(c *cobra.Command, run func(ctx context.Context, args []str
 }
 
 func (a *app) newReporter() *ui.Reporter {
+	// In Actions the streams interleave without order: one is enough, unless a program
+	// reads the results.
+	if _, inActions := action.Detect(a.getenv, io.Discard); inActions && !a.values.Bool("json") {
+		a.Err = a.Out
+	}
 	file, _ := a.Err.(*os.File)
 	if secrets := a.values.Secrets(); len(secrets) > 0 {
 		if actions, ok := action.Detect(a.getenv, a.Out); ok {
@@ -200,9 +202,10 @@ func (a *app) newReporter() *ui.Reporter {
 	return ui.New(o)
 }
 
-// print writes a result to stdout.
+// print writes a result to stdout: names in it may come from anywhere.
 func (a *app) print(text string) error {
 	a.reporter.Break()
+	text = a.reporter.Inert(text)
 	if _, err := io.WriteString(a.Out, text); err != nil {
 		return fmt.Errorf("writing the result: %w", err)
 	}

@@ -10,12 +10,12 @@ import (
 	"github.com/org/pgo-release/internal/task"
 )
 
-// lookups is how many pull requests are asked for at once, and searched how many
-// commits are asked for the pull requests that they came with: each is one request of
-// the thousand an hour that a workflow's token has.
+// Each pull request and each commit that is asked for is one request of the thousand
+// an hour that a workflow's token has.
 const (
-	lookups  = 8
-	searched = 100
+	lookups  = 8   // at once
+	named    = 500 // pull requests that messages name; the newest
+	searched = 100 // commits whose messages name none; the newest
 )
 
 // notes writes the release notes: from merged pull requests, and from commits for
@@ -50,13 +50,12 @@ func mergedPullRequests(ctx context.Context, client *github.Client, commits []no
 	var rest []string
 	of := map[string][]int{}
 	for _, c := range commits {
-		named := notes.Numbers(c)
-		of[c.SHA] = named
-		if len(named) == 0 && len(rest) < searched {
+		of[c.SHA] = notes.Numbers(c)
+		if len(of[c.SHA]) == 0 && len(rest) < searched {
 			rest = append(rest, c.SHA)
 		}
-		for _, n := range named {
-			if !slices.Contains(numbers, n) {
+		for _, n := range of[c.SHA] {
+			if !slices.Contains(numbers, n) && len(numbers) < named {
 				numbers = append(numbers, n)
 			}
 		}

@@ -152,7 +152,7 @@ func (s *session) verifyPublished(ctx context.Context, o outside, receipt releas
 	}
 	claim := engine.Claim{
 		Repository: s.plan.Repository.String(), Tag: s.plan.Tag, Version: s.plan.Version, Commit: s.plan.Commit,
-		Unsigned: s.plan.Sign == plan.SignNone,
+		Unsigned: s.plan.Sign == plan.SignNone, Page: true,
 	}
 	if s.plan.Image != nil {
 		claim.Image, claim.Digest = s.plan.Image.Repository+"@"+string(receipt.ImageDigest), receipt.ImageDigest

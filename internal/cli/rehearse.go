@@ -59,7 +59,7 @@ func (s *session) rehearse(ctx context.Context) (_ dist.Report, err error) {
 		if err != nil {
 			return dist.Report{}, fmt.Errorf("printing the plan: %w", err)
 		}
-		if _, err := fmt.Fprintln(s.Err, text); err != nil {
+		if _, err := fmt.Fprintln(s.Err, s.reporter.Inert(text)); err != nil {
 			return dist.Report{}, fmt.Errorf("printing the plan: %w", err)
 		}
 	}
@@ -126,7 +126,7 @@ func stageTrust(stage *rehearsal.Stage) (trust sign.Trust, err error) {
 
 func (s *session) printRehearsed(report dist.Report) error {
 	root := s.dist.Join(dist.RehearsalDir, rehearsal.TrustedRootName)
-	text := fmt.Sprintf("\nrehearsed %s\n  release  %s\n", s.plan.Tag, report.Release.URL)
+	text := fmt.Sprintf("\nrehearsed %s\n  release  %s (gone with the rehearsal)\n", s.plan.Tag, report.Release.URL)
 	if report.Image != nil {
 		text += fmt.Sprintf("  image    %s@%s\n", report.Image.Repository, report.Image.Digest)
 		for _, tag := range report.Image.Tags {

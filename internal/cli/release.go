@@ -102,8 +102,13 @@ func (a *app) gitHub(r plan.Repository) (*github.Client, error) {
 // of repository and workflow for ever and for everybody, so a private repository is
 // not written there without being asked.
 func (s *session) trust(ctx context.Context, client *github.Client) (sign.Trust, error) {
-	if root := s.values.Path("trusted-root"); root != "" {
-		return sign.LoadTrust(root, s.values.Path("signing-config"))
+	root, services := s.values.Path("trusted-root"), s.values.Path("signing-config")
+	switch {
+	case root != "" && services != "":
+		return sign.LoadTrust(root, services)
+	case root != "" || services != "":
+		return sign.Trust{}, release.Misuse("give both, or neither for Sigstore's public instance",
+			"--trusted-root and --signing-config: one says whom to trust and the other where to sign")
 	}
 	info, err := client.Repository(ctx)
 	if err != nil {

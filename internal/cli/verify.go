@@ -55,8 +55,12 @@ func (a *app) verifyDir(ctx context.Context, dir string) error {
 	}
 	claim := engine.Claim{Repository: repository, Tag: report.Tag, Version: report.Version, Commit: report.Commit}
 	claim.Unsigned = a.values.String("sign") == plan.SignNone
+	layout := dist.Dir(dir).Join(dist.ImageDir)
+	if _, err := os.Stat(layout); err == nil || report.Image != nil {
+		claim.Image = layout
+	}
 	if report.Image != nil {
-		claim.Image, claim.Digest = dist.Dir(dir).Join(dist.ImageDir), report.Image.Digest
+		claim.Digest = report.Image.Digest
 	}
 	return a.verify(ctx, dir, dir, claim, func(ctx context.Context, path string) (image.Content, error) {
 		return image.InspectLayout(ctx, path)
@@ -94,7 +98,7 @@ func (a *app) verifyRelease(ctx context.Context, repository, tag string) (err er
 	}
 	claim := engine.Claim{
 		Repository: repository, Tag: tag, Version: strings.TrimPrefix(tag[strings.LastIndex(tag, "/")+1:], "v"), Commit: commit,
-		Unsigned: a.values.String("sign") == plan.SignNone, Image: a.values.String("image"),
+		Unsigned: a.values.String("sign") == plan.SignNone, Image: a.values.String("image"), Page: true,
 	}
 	if claim.Image != "" {
 		claim.Image += ":" + claim.Version

@@ -32,10 +32,17 @@ const (
 // there twice or a second document is an error with file, line, column and the line
 // itself; all errors are release.Problems of class Usage.
 func Load(path string, required bool) (plan.Config, error) {
-	f, err := os.Open(path)
-	if errors.Is(err, fs.ErrNotExist) && !required {
+	// Opening a named pipe would wait for its writer, so the kind is looked at first.
+	info, err := os.Stat(path)
+	switch {
+	case errors.Is(err, fs.ErrNotExist) && !required:
 		return plan.Config{}, nil
+	case err != nil:
+		return plan.Config{}, release.Misuse("", "reading the configuration: %w", err)
+	case !info.Mode().IsRegular():
+		return plan.Config{}, release.Misuse("", "reading the configuration: %s is not a regular file", path)
 	}
+	f, err := os.Open(path)
 	if err != nil {
 		return plan.Config{}, release.Misuse("", "reading the configuration: %w", err)
 	}

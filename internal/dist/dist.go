@@ -32,16 +32,24 @@ func (d Dir) Join(elem ...string) string {
 	return filepath.Join(append([]string{string(d)}, elem...)...)
 }
 
-// Check refuses a directory that this tool did not make; a missing or empty one is
-// fine. It changes nothing.
+// Check refuses a directory that this tool did not make, and a link: it leads to what
+// is not the project's. A missing or empty directory is fine. It changes nothing.
 func (d Dir) Check() error {
-	entries, err := os.ReadDir(string(d))
+	info, err := os.Lstat(string(d))
 	switch {
 	case errors.Is(err, fs.ErrNotExist):
 		return nil
 	case err != nil:
-		return fmt.Errorf("opening output directory %q: %w", string(d), err)
-	case len(entries) == 0:
+		return d.failure("opening", err)
+	case !info.IsDir():
+		return release.Reject("move it away; pgo-release makes a directory in its place",
+			"output directory %q: it is not a directory", string(d))
+	}
+	entries, err := os.ReadDir(string(d))
+	if err != nil {
+		return d.failure("opening", err)
+	}
+	if len(entries) == 0 {
 		return nil
 	}
 	if info, err := os.Lstat(d.Join(marker)); err != nil || !info.Mode().IsRegular() {
@@ -51,46 +59,50 @@ func (d Dir) Check() error {
 	return nil
 }
 
+func (d Dir) failure(doing string, err error) error {
+	return fmt.Errorf("%s output directory %q: %w", doing, string(d), err)
+}
+
 // Renew checks the directory, deletes what an earlier run left in it and makes it
 // anew, empty but for its marker.
 func (d Dir) Renew() error {
-	if err := d.Check(); err != nil {
-		return err
-	}
 	if err := d.Remove(); err != nil {
 		return err
 	}
 	if err := os.MkdirAll(string(d), 0o755); err != nil {
-		return fmt.Errorf("making output directory %q: %w", string(d), err)
+		return d.failure("making", err)
 	}
-	for name, text := range map[string]string{marker: markerText, ".gitignore": "*\n"} {
-		if err := os.WriteFile(d.Join(name), []byte(text), 0o644); err != nil {
-			return fmt.Errorf("making output directory %q: %w", string(d), err)
+	// The marker comes first: a directory that is not finished is known again.
+	for _, file := range []struct{ name, text string }{{marker, markerText}, {".gitignore", "*\n"}} {
+		if err := os.WriteFile(d.Join(file.name), []byte(file.text), 0o644); err != nil {
+			return d.failure("making", err)
 		}
 	}
 	return nil
 }
 
 // Remove deletes the directory with everything in it, if it is this tool's.
-func (d Dir) Remove() error {
+func (d Dir) Remove() error { return d.remove(os.RemoveAll) }
+
+func (d Dir) remove(removeAll func(string) error) error {
 	if err := d.Check(); err != nil {
 		return err
 	}
-	// The marker goes last: a deletion that is interrupted can be taken up again.
 	entries, err := os.ReadDir(string(d))
 	if errors.Is(err, fs.ErrNotExist) {
 		return nil
 	}
+	// The marker goes last: a deletion that is interrupted can be taken up again.
 	for _, e := range entries {
 		if err == nil && e.Name() != marker {
-			err = os.RemoveAll(d.Join(e.Name()))
+			err = removeAll(d.Join(e.Name()))
 		}
 	}
 	if err == nil {
-		err = os.RemoveAll(string(d))
+		err = removeAll(string(d))
 	}
 	if err != nil {
-		return fmt.Errorf("deleting output directory %q: %w", string(d), err)
+		return d.failure("deleting", err)
 	}
 	return nil
 }

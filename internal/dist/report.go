@@ -1,7 +1,6 @@
 package dist
 
 import (
-	"bytes"
 	"encoding/json"
 	"fmt"
 	"io"
@@ -124,24 +123,33 @@ func (d Dir) Write(r Report) error {
 // maxReport bounds release.json when it is read, in bytes.
 const maxReport = 16 << 20
 
-// Read parses the directory's release.json.
+// Read parses the directory's release.json. One of another schema is refused.
 func (d Dir) Read() (Report, error) {
-	f, err := os.Open(d.Join(release.ReportName))
+	path := d.Join(release.ReportName)
+	f, err := os.Open(path)
 	if err != nil {
-		return Report{}, fmt.Errorf("reading %q: %w", d.Join(release.ReportName), err)
+		return Report{}, fmt.Errorf("reading %q: %w", path, err)
 	}
 	defer f.Close()
-	text, err := io.ReadAll(io.LimitReader(f, maxReport))
+	text, err := io.ReadAll(io.LimitReader(f, maxReport+1))
 	if err != nil {
-		return Report{}, fmt.Errorf("reading %q: %w", d.Join(release.ReportName), err)
+		return Report{}, fmt.Errorf("reading %q: %w", path, err)
+	}
+	if len(text) > maxReport {
+		return Report{}, fmt.Errorf("reading %q: more than %d bytes", path, maxReport)
+	}
+	var head struct {
+		Schema string `json:"schema"`
 	}
 	var r Report
-	decoder := json.NewDecoder(bytes.NewReader(text))
-	if err := decoder.Decode(&r); err != nil {
-		return Report{}, fmt.Errorf("reading %q: %w", d.Join(release.ReportName), err)
+	if err := json.Unmarshal(text, &head); err != nil {
+		return Report{}, fmt.Errorf("reading %q: %w", path, err)
 	}
-	if r.Schema != ReportSchema {
-		return Report{}, fmt.Errorf("reading %q: schema %q: want %q", d.Join(release.ReportName), r.Schema, ReportSchema)
+	if head.Schema != ReportSchema {
+		return Report{}, fmt.Errorf("reading %q: schema %q: want %q", path, head.Schema, ReportSchema)
+	}
+	if err := json.Unmarshal(text, &r); err != nil {
+		return Report{}, fmt.Errorf("reading %q: %w", path, err)
 	}
 	return r, nil
 }

@@ -25,8 +25,14 @@ type Attester struct {
 
 // Attest signs what was made: a bundle over checksums.txt and one provenance
 // statement over every archive, every SBOM and checksums.txt. The bundles are written
-// into dir. It leaves entries in a public log.
+// into dir. It leaves entries in a public log, which stay: so nothing is signed unless
+// the statement could be made. It is not for plans that sign nothing.
 func Attest(ctx context.Context, made release.Made, dir string, a Attester) (release.Signed, error) {
+	subjects := append(made.Subjects(), release.Asset{File: made.Checksums, Kind: release.KindChecksums})
+	statement, err := a.Statement(subjects)
+	if err != nil {
+		return release.Signed{}, fmt.Errorf("signing %q: %w", release.ProvenanceName, err)
+	}
 	signed := release.Signed{Made: made}
 	jobs := []struct {
 		name   string
@@ -37,15 +43,10 @@ func Attest(ctx context.Context, made release.Made, dir string, a Attester) (rel
 			return a.Blob(ctx, made.Checksums)
 		}},
 		{release.ProvenanceName, &signed.Provenance, func(ctx context.Context) ([]byte, error) {
-			subjects := append(made.Subjects(), release.Asset{File: made.Checksums, Kind: release.KindChecksums})
-			statement, err := a.Statement(subjects)
-			if err != nil {
-				return nil, err
-			}
 			return a.Sign(ctx, statement)
 		}},
 	}
-	err := task.Each(ctx, 0, len(jobs), func(ctx context.Context, i int) error {
+	err = task.Each(ctx, 0, len(jobs), func(ctx context.Context, i int) error {
 		job := jobs[i]
 		return task.Track(ctx, a.Progress, PhaseAttest, job.name, len(jobs), func(stage func(string)) (string, error) {
 			stage("signing")
@@ -58,5 +59,8 @@ func Attest(ctx context.Context, made release.Made, dir string, a Attester) (rel
 			return "", err
 		})
 	})
-	return signed, err
+	if err != nil {
+		return release.Signed{}, err
+	}
+	return signed, nil
 }

@@ -25,7 +25,7 @@ const (
 type Source struct {
 	Root   string       // of the repository
 	Module string       // of the module
-	Remove func() error // deletes it, where it was made for the build
+	Remove func() error // deletes it, where it was made for the build; never nil
 }
 
 // Entry is a file that goes into an archive.

@@ -23,7 +23,7 @@ import (
 type Maker struct {
 	// Source makes the directory to compile in.
 	Source func(ctx context.Context, p plan.Plan) (Source, error)
-	// Compile writes the unit's executable to out.
+	// Compile writes the unit's executable to out. Its error names the unit.
 	Compile func(ctx context.Context, s Source, u plan.Unit, out string) error
 	// Inspect reads an executable's origin, and refuses one that is not the plan's.
 	Inspect func(executable string, p plan.Plan) (Origin, error)
@@ -42,13 +42,23 @@ type Maker struct {
 
 // Make compiles, packs and describes every unit of the plan, then writes the
 // checksums and the image. What it made lies below layout.Root. The same plan gives
-// the same bytes.
+// the same bytes. When anything fails or ctx is done, the rest is stopped and waited
+// for; the source is removed in any case, once.
 func Make(ctx context.Context, p plan.Plan, layout Layout, m Maker) (result Result, err error) {
 	source, err := m.Source(ctx, p)
 	if err != nil {
 		return Result{}, err
 	}
-	defer func() { err = errors.Join(err, source.Remove()) }()
+	defer func() {
+		if err = errors.Join(err, source.Remove()); err != nil {
+			result = Result{}
+		}
+	}()
+	return m.make(ctx, p, layout, source)
+}
+
+// make is Make with a source.
+func (m Maker) make(ctx context.Context, p plan.Plan, layout Layout, source Source) (Result, error) {
 	run := making{Maker: m, plan: p, layout: layout, source: source, units: make([]unit, len(p.Units))}
 	if err := task.Flow(ctx, max(1, m.Compiles), len(p.Units), run.compile, run.pack); err != nil {
 		return Result{}, err
@@ -59,8 +69,8 @@ func Make(ctx context.Context, p plan.Plan, layout Layout, m Maker) (result Resu
 		units[i] = u.made
 		origins = append(origins, u.origin)
 	}
-	result = Result{Made: release.Made{Units: units}, Origin: merge(origins)}
-	return result, run.finish(ctx, &result.Made)
+	made, err := run.finish(ctx, units)
+	return Result{Made: made, Origin: merge(origins)}, err
 }
 
 // making is one call of Make.
@@ -146,7 +156,7 @@ func (m making) packed(ctx context.Context, i int, u plan.Unit, executable strin
 		entries = append(entries, Entry{Name: path.Base(name), Path: filepath.Join(m.source.Root, filepath.FromSlash(name))})
 	}
 	var err error
-	if out.Binary, err = digest(executable); err != nil {
+	if out.Binary, err = digest(ctx, executable); err != nil {
 		return release.Unit{}, err
 	}
 	if out.Archive, err = m.Archive(ctx, u, filepath.Join(m.layout.Root, u.Archive), entries); err != nil {
@@ -160,19 +170,20 @@ func (m making) packed(ctx context.Context, i int, u plan.Unit, executable strin
 }
 
 // finish adds what is made of all units together.
-func (m making) finish(ctx context.Context, made *release.Made) error {
+func (m making) finish(ctx context.Context, units []release.Unit) (release.Made, error) {
+	made := release.Made{Units: units}
 	var files []release.File
 	for _, a := range made.Subjects() {
 		files = append(files, a.File)
 	}
 	var err error
 	if made.Checksums, err = m.Checksums(filepath.Join(m.layout.Root, release.ChecksumsName), files); err != nil {
-		return err
+		return made, err
 	}
-	if m.plan.Image == nil {
-		return nil
+	if m.plan.Image == nil || ctx.Err() != nil {
+		return made, context.Cause(ctx)
 	}
-	return task.Track(ctx, m.Progress, PhaseMake, "image", 0, func(stage func(string)) (string, error) {
+	err = task.Track(ctx, m.Progress, PhaseMake, "image", 0, func(stage func(string)) (string, error) {
 		stage("writing")
 		image, err := m.Image(ctx, m.plan, made.Units, m.layout.Image)
 		if err != nil {
@@ -181,22 +192,32 @@ func (m making) finish(ctx context.Context, made *release.Made) error {
 		made.Image = &image
 		return string(image.Digest), nil
 	})
+	return made, err
 }
 
 // digest takes the digest of a file that another program wrote.
-func digest(path string) (release.File, error) {
+func digest(ctx context.Context, path string) (release.File, error) {
 	f, err := os.Open(path)
 	if err != nil {
 		return release.File{}, err
 	}
 	defer f.Close()
 	h := sha256.New()
-	n, err := io.Copy(h, f)
+	n, err := io.Copy(h, reader(func(p []byte) (int, error) {
+		if ctx.Err() != nil { // large files take their time
+			return 0, context.Cause(ctx)
+		}
+		return f.Read(p)
+	}))
 	if err != nil {
 		return release.File{}, fmt.Errorf("reading %q: %w", filepath.Base(path), err)
 	}
 	return release.File{Name: filepath.Base(path), Path: path, Digest: release.Sum(h), Size: n}, nil
 }
+
+type reader func(p []byte) (int, error)
+
+func (r reader) Read(p []byte) (int, error) { return r(p) }
 
 // merge is the union of the units' origins, modules sorted by path and version.
 func merge(origins []Origin) Origin {

@@ -55,8 +55,8 @@ const uploads = 4
 // Ship publishes what was signed. Everything is stored where nobody sees it, the
 // assets in a draft and the image by digest, and read back; then the draft is
 // published and the image tagged. A run that failed is finished by running again: a
-// page that is public already keeps its assets, which must be the ones made now, and
-// what may follow publishing is done.
+// page that is public already keeps its assets, which must be the ones made now (but
+// for bundles, which no two runs make alike), and what may follow publishing is done.
 func Ship(ctx context.Context, p plan.Plan, signed release.Signed, body string, s Shipper) (release.Receipt, error) {
 	page, err := s.Releases.Open(ctx, p, body)
 	if err != nil {
@@ -71,7 +71,7 @@ func Ship(ctx context.Context, p plan.Plan, signed release.Signed, body string, 
 	if err != nil {
 		return release.Receipt{}, err
 	}
-	if err := compare(signed.Assets(), held, page.Draft); err != nil {
+	if err := compare(signed, held, page.Draft); err != nil {
 		return release.Receipt{}, fmt.Errorf("reading back %s: %w", page.URL, err)
 	}
 	receipt := release.Receipt{ID: page.ID, URL: page.URL, Assets: held}
@@ -87,6 +87,9 @@ func Ship(ctx context.Context, p plan.Plan, signed release.Signed, body string, 
 	}
 	if p.Draft {
 		return receipt, nil
+	}
+	if ctx.Err() != nil { // whoever interrupts before the commit point finds nothing public
+		return release.Receipt{}, context.Cause(ctx)
 	}
 	return s.publish(ctx, page, p, signed, receipt)
 }
@@ -126,26 +129,30 @@ func (s Shipper) upload(ctx context.Context, page Page, assets []release.Asset) 
 	})
 }
 
-// compare demands that the page holds the assets; exactly: and nothing else.
-func compare(signed []release.Asset, held []release.Published, exactly bool) error {
+// compare demands that the page holds what was signed: a draft exactly that; a public
+// page may hold more, and the bundles of the run that published it.
+func compare(signed release.Signed, held []release.Published, draft bool) error {
 	var errs []error
-	want := map[string]release.File{}
-	for _, a := range signed {
-		want[a.Name] = a.File
+	want := map[string]release.Asset{}
+	for _, a := range signed.Assets() {
+		want[a.Name] = a
 	}
+	found := map[string]bool{}
 	for _, h := range held {
 		w, ok := want[h.Name]
+		bundle := w.Kind == release.KindBundle || w.Kind == release.KindProvenance
 		switch {
-		case !ok && !exactly:
-		case !ok:
+		case found[h.Name]:
+			errs = append(errs, fmt.Errorf("asset %q is there twice", h.Name))
+		case !ok && draft:
 			errs = append(errs, fmt.Errorf("asset %q is not of this release; delete it there", h.Name))
-		case w.Digest != h.Digest:
+		case ok && w.Digest != h.Digest && (draft || !bundle):
 			errs = append(errs, fmt.Errorf("asset %q has digest %s, want %s", h.Name, h.Digest, w.Digest))
 		}
-		delete(want, h.Name)
+		found[h.Name] = true
 	}
-	for _, a := range signed {
-		if _, missing := want[a.Name]; missing {
+	for _, a := range signed.Assets() {
+		if !found[a.Name] {
 			errs = append(errs, fmt.Errorf("asset %q is missing", a.Name))
 		}
 	}

@@ -75,9 +75,11 @@ func (f *Failure) Hint() string {
 	switch {
 	case strings.Contains(f.Output, "build constraints exclude all Go files"):
 		return "the package does not exist on this platform (or needs cgo, which is off): name the platforms it is for, with --platforms or in .pgo-release.yaml"
+	case strings.Contains(f.Output, "no matching files found"):
+		return "the commit does not hold what is embedded: commit it, name it under include, or make it with a command under prepare"
 	case strings.Contains(f.Output, "no space left on device"):
 		return "free some disk space: the build cache, the clone and dist/ need room"
-	case strings.Contains(f.Output, "git-lfs.github.com/spec"):
+	case strings.Contains(f.Output, "expected 'package', found version"): // the first word of a pointer
 		return "the file is a Git LFS pointer; name the real one under include in .pgo-release.yaml"
 	}
 	return ""
@@ -85,14 +87,14 @@ func (f *Failure) Hint() string {
 
 // Compile builds the unit's main package in the module at dir into the file out.
 // stamped asks for the version control stamp that a release has. The error is a
-// *Failure, or the context's.
+// *Failure that wraps the cause.
 func (t Toolchain) Compile(ctx context.Context, dir string, u plan.Unit, vendored, stamped bool, out string) error {
 	args := []string{"build", "-trimpath", "-mod=readonly", "-buildvcs=true"}
 	if vendored {
 		args[2] = "-mod=vendor"
 	}
 	if !stamped {
-		args[3] = "-buildvcs=auto"
+		args[3] = "-buildvcs=false" // the version says what it is; git may not even trust the tree
 	}
 	if len(u.Tags) > 0 {
 		args = append(args, "-tags="+strings.Join(u.Tags, ","))
@@ -102,18 +104,20 @@ func (t Toolchain) Compile(ctx context.Context, dir string, u plan.Unit, vendore
 	for _, name := range slices.Sorted(maps.Keys(u.Env)) {
 		env = env.With(name + "=" + u.Env[name])
 	}
-	if err := os.MkdirAll(filepath.Dir(out), 0o755); err != nil {
-		return fmt.Errorf("compiling %s for %s: %w", u.Build, u.Target, err)
+	failure := &Failure{Unit: fmt.Sprintf("%s for %s", u.Build, u.Target)}
+	if failure.Err = os.MkdirAll(filepath.Dir(out), 0o755); failure.Err != nil {
+		return failure
 	}
 	output, err := env.All(ctx, dir, "go", args...)
 	if err == nil {
 		return nil
 	}
+	failure.Output, failure.Err = string(output), err
 	var failed *run.Error
 	if errors.As(err, &failed) {
-		err = failed.Err
+		failure.Err = failed.Err
 	}
-	return &Failure{Unit: fmt.Sprintf("%s for %s", u.Build, u.Target), Output: string(output), Err: err}
+	return failure
 }
 
 // Stamp is what the go command wrote into a binary about its origin.
@@ -124,7 +128,8 @@ type Stamp struct {
 	Modules                 []Module // every dependency, as linked
 }
 
-// Module is a dependency with the checksum of its content (go.sum's h1).
+// Module is a dependency with the checksum of its content (go.sum's h1). One that is
+// replaced by a directory has the path of that, and neither version nor checksum.
 type Module struct{ Path, Version, Sum string }
 
 // ReadStamp reads the build information of a binary.
@@ -138,7 +143,11 @@ func ReadStamp(binary string) (Stamp, error) {
 		if d.Replace != nil {
 			d = d.Replace
 		}
-		s.Modules = append(s.Modules, Module{Path: d.Path, Version: d.Version, Sum: d.Sum})
+		m := Module{Path: d.Path, Version: d.Version, Sum: d.Sum}
+		if m.Version == "(devel)" {
+			m.Version = ""
+		}
+		s.Modules = append(s.Modules, m)
 	}
 	for _, setting := range info.Settings {
 		switch setting.Key {
@@ -162,6 +171,10 @@ func (s Stamp) Check(p plan.Plan) error {
 		return release.Reject("", "the binary says that the clone of commit %.7s was modified", p.Commit)
 	case s.Version != want:
 		return release.Reject("", "the binary says version %q of %s, the plan %q", s.Version, s.Module, want)
+	}
+	if compiler, _, _ := strings.Cut(s.GoVersion, " "); compiler != p.Toolchain { // experiments follow a blank
+		return release.Reject("the commit asks for another version of Go than what is checked out; check the commit out and run again",
+			"the binary was compiled by %s, the plan says %s", compiler, p.Toolchain)
 	}
 	return nil
 }

@@ -53,6 +53,7 @@ type Module struct {
 
 // Main is a main package.
 type Main struct {
-	Dir  string // relative to the module: "." or "./cmd/app"
-	Name string // of the binary
+	Dir     string   // relative to the module: "." or "./cmd/app"
+	Name    string   // of the binary
+	Systems []string // those of linux, darwin and windows that it exists on, with cgo off; nil: not known
 }

@@ -1,10 +1,13 @@
 package plan
 
 import (
+	"errors"
 	"fmt"
 	"path"
+	"regexp"
 	"slices"
 	"strings"
+	"unicode"
 
 	"github.com/org/pgo-release/internal/release"
 	"github.com/org/pgo-release/internal/version"
@@ -24,12 +27,21 @@ func New(cfg Config, facts Facts) (Plan, error) {
 		Snapshot: cfg.Snapshot, Draft: cfg.Draft, Notes: cfg.Notes,
 		Include: cfg.Include, Prepare: cfg.Prepare,
 	}
+	if !projectName.MatchString(p.Project) {
+		return Plan{}, release.Misuse("letters, digits, dot, dash and underscore; in .pgo-release.yaml: project: NAME", "project %q: not a name", p.Project)
+	}
 	if cfg.Repository != "" {
-		owner, name, ok := strings.Cut(cfg.Repository, "/")
-		if !ok || owner == "" || name == "" || strings.Contains(name, "/") {
-			return Plan{}, release.Misuse("", "repository %q: want OWNER/NAME", cfg.Repository)
+		m := repositoryName.FindStringSubmatch(cfg.Repository)
+		if m == nil || strings.Trim(m[2], ".") == "" {
+			return Plan{}, release.Misuse("such as octo-org/app", "repository %q: want OWNER/NAME", cfg.Repository)
 		}
-		p.Repository = Repository{Owner: owner, Name: name}
+		p.Repository = Repository{Owner: m[1], Name: m[2]}
+	}
+	for _, command := range cfg.Prepare {
+		if strings.ContainsAny(command, "'\"`$|&;<>") || strings.ContainsFunc(command, unicode.IsControl) {
+			return Plan{}, release.Misuse("commands run without a shell; put this one into a script and name the script",
+				"configuration: prepare: %q: it is written for a shell", command)
+		}
 	}
 	switch cfg.Sign {
 	case "", SignKeyless:
@@ -52,7 +64,7 @@ func New(cfg Config, facts Facts) (Plan, error) {
 	if p.Image, err = imagePlan(p, cfg.Image, imageTags); err != nil {
 		return Plan{}, err
 	}
-	return p, checkAssets(p)
+	return p, errors.Join(checkAssets(p), checkContents(p))
 }
 
 // ProjectName is what the configuration says, or the last element of the module path.
@@ -62,6 +74,11 @@ func ProjectName(cfg Config, facts Facts) string {
 	}
 	return baseName(facts.Module.Path)
 }
+
+var (
+	projectName    = regexp.MustCompile(`^[A-Za-z0-9][A-Za-z0-9._-]*$`)
+	repositoryName = regexp.MustCompile(`^([A-Za-z0-9][A-Za-z0-9-]*)/([A-Za-z0-9._-]+)$`)
+)
 
 // decideVersion sets everything that follows from the tag and returns the image tags.
 func (p *Plan) decideVersion(cfg Config, facts Facts) ([]string, error) {
@@ -130,9 +147,12 @@ func imagePlan(p Plan, cfg Image, tags []string) (*ImagePlan, error) {
 	if cfg.Skip || repository == "" {
 		return nil, nil
 	}
-	if repository != strings.ToLower(repository) || strings.ContainsAny(repository, "@ ") {
-		return nil, release.Misuse("use "+strings.ToLower(repository),
-			"image repository %q: want REGISTRY/PATH in lower case, without tag", repository)
+	if !imageRepository.MatchString(repository) {
+		hint := "such as ghcr.io/owner/app"
+		if lower := strings.ToLower(repository); imageRepository.MatchString(lower) {
+			hint = "use " + lower
+		}
+		return nil, release.Misuse(hint, "image repository %q: want REGISTRY/PATH in lower case, without tag", repository)
 	}
 	entry := ""
 	for _, u := range p.Units {
@@ -170,6 +190,11 @@ func imagePlan(p Plan, cfg Image, tags []string) (*ImagePlan, error) {
 	return image, nil
 }
 
+// imageRepository is a registry with a dot or a port in its name, and a path as the
+// OCI distribution specification writes it.
+var imageRepository = regexp.MustCompile(
+	`^(?:[a-z0-9-]+(?:\.[a-z0-9-]+)+(?::[0-9]+)?|[a-z0-9-]+:[0-9]+|localhost)(?:/[a-z0-9]+(?:(?:\.|_|__|-+)[a-z0-9]+)*)+$`)
+
 // BinDir is where an image holds the binaries.
 const BinDir = "/usr/local/bin"
 
@@ -180,6 +205,28 @@ const maxAssets = 1000
 func checkAssets(p Plan) error {
 	if n := p.Assets(); n > maxAssets {
 		return release.Reject("name fewer platforms or builds", "the release would have %d assets; GitHub takes %d", n, maxAssets)
+	}
+	return nil
+}
+
+// checkContents refuses two files under one name in an archive or in the image.
+func checkContents(p Plan) error {
+	inImage := map[string]string{}
+	for _, u := range p.Units {
+		for _, name := range p.Files {
+			if strings.EqualFold(path.Base(name), u.Binary) {
+				return release.Reject("give the binary another name: builds: [{binary: ...}]", "archive %s: the binary and %s have the same name", u.Archive, name)
+			}
+		}
+		if p.Image == nil || u.Target.OS != "linux" {
+			continue
+		}
+		at := u.Target.ImagePlatform() + " " + u.Binary
+		if other, ok := inImage[at]; ok {
+			return release.Reject("give the binaries names of their own, name one of the platforms, or make no image: image: {skip: true}",
+				"image: %s and %s would be the same file of the same platform", other, u.Archive)
+		}
+		inImage[at] = u.Archive
 	}
 	return nil
 }
@@ -233,10 +280,15 @@ func packedFiles(patterns []string, facts Facts) ([]string, error) {
 	out = slices.Compact(out)
 	seen := map[string]string{}
 	for _, name := range out {
-		if other, ok := seen[path.Base(name)]; ok {
-			return nil, release.Misuse("", "configuration: archives.files: %s and %s would have the same name in the archive", other, name)
+		folded := strings.ToLower(path.Base(name)) // some systems do not know case
+		if other, ok := seen[folded]; ok {
+			return nil, release.Misuse("name the files to pack: archives: {files: [...]}",
+				"archives: %q and %q would be unpacked to the same file", other, name)
 		}
-		seen[path.Base(name)] = name
+		seen[folded] = name
+		if strings.ContainsFunc(name, unicode.IsControl) || strings.ContainsAny(name, `:\`) {
+			return nil, release.Misuse("name the files to pack: archives: {files: [...]}", "archives: %q: not every system can unpack a file of that name", name)
+		}
 	}
 	return out, nil
 }

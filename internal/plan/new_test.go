@@ -4,6 +4,7 @@ import (
 	"flag"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -158,6 +159,36 @@ func TestRejected(t *testing.T) {
 		"image": {
 			config: plan.Config{Image: plan.Image{Repository: "ghcr.io/Octo/app"}}, class: release.Usage,
 			want: []string{"use ghcr.io/octo/app"}},
+		"image with tag": {
+			config: plan.Config{Image: plan.Image{Repository: "ghcr.io/o/app:1.0"}}, class: release.Usage,
+			want: []string{"without tag"}},
+		"image without registry": {
+			config: plan.Config{Image: plan.Image{Repository: "foo"}}, class: release.Usage, want: []string{"want REGISTRY/PATH"}},
+		"image outside": {
+			config: plan.Config{Image: plan.Image{Repository: "ghcr.io/o/../app"}}, class: release.Usage, want: []string{"want REGISTRY/PATH"}},
+		"project": {
+			config: plan.Config{Project: "a\n::error::b"}, class: release.Usage, want: []string{"not a name"}},
+		"repository": {
+			config: plan.Config{Repository: "../x"}, class: release.Usage, want: []string{"want OWNER/NAME"}},
+		"repository dots": {
+			config: plan.Config{Repository: "a/.."}, class: release.Usage, want: []string{"want OWNER/NAME"}},
+		"shell in prepare": {
+			config: plan.Config{Prepare: []string{"sh -c 'echo x'"}}, class: release.Usage, want: []string{"written for a shell", "put this one into a script"}},
+		"line in prepare": {
+			config: plan.Config{Prepare: []string{"true\n::error::x"}}, class: release.Usage, want: []string{"written for a shell"}},
+		"target by environment": {
+			config: plan.Config{Builds: []plan.Build{{Main: ".", Env: map[string]string{"GOARCH": "arm64"}}}}, class: release.Usage,
+			want: []string{`builds[0].env: "GOARCH" may not be set`}},
+		"binary and file": {
+			config: plan.Config{Builds: []plan.Build{{Main: ".", Binary: "license"}}}, class: release.Rejected, want: []string{"have the same name"}},
+		"two of a name in the image": {
+			config: plan.Config{Platforms: []string{"linux/amd64"}, Builds: []plan.Build{{Main: ".", Name: "a", Binary: "x"}, {Main: "./cmd/appctl", Name: "b", Binary: "x"}}},
+			class:  release.Rejected, want: []string{"would be the same file of the same platform"}},
+		"two variants of one platform": {
+			config: plan.Config{Platforms: []string{"linux/arm", "linux/arm/v7"}}, class: release.Rejected, want: []string{"the same platform"}},
+		"files that differ by case": {
+			change: func(f *plan.Facts) { f.Files = append(f.Files, "readme.md"); slices.Sort(f.Files) },
+			config: plan.Config{Archives: plan.Archives{Files: []string{"*.md"}}}, class: release.Usage, want: []string{"unpacked to the same file"}},
 		"sign": {
 			config: plan.Config{Sign: "gpg"}, class: release.Usage, want: []string{"keyless or none"}},
 	} {
@@ -180,6 +211,18 @@ func TestRejected(t *testing.T) {
 				}
 			}
 		})
+	}
+}
+
+// Without platforms, a program is made for the systems that it exists on.
+func TestSystems(t *testing.T) {
+	f := facts()
+	f.Mains = []plan.Main{{Dir: ".", Name: "app", Systems: []string{"linux"}}}
+	for want, cfg := range map[int]plan.Config{2: {}, 1: {Platforms: []string{"windows/amd64"}}} {
+		p, err := plan.New(cfg, f)
+		if err != nil || len(p.Units) != want {
+			t.Errorf("%d units, want %d: %v", len(p.Units), want, err)
+		}
 	}
 }
 

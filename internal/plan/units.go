@@ -49,6 +49,9 @@ func units(p Plan, cfg Config, facts Facts) ([]Unit, error) {
 		if err != nil {
 			return nil, err
 		}
+		if len(b.Platforms)+len(cfg.Platforms) == 0 { // nobody asked for the systems that it does not exist on
+			targets = slices.DeleteFunc(targets, func(t release.Target) bool { return absent(facts, b.Main, t.OS) })
+		}
 		for _, t := range targets {
 			u, err := unit(p, cfg.Archives, fmt.Sprintf("builds[%d]", i), b, t)
 			if err != nil {
@@ -106,6 +109,12 @@ func builds(cfg Config, facts Facts) ([]Build, error) {
 		}
 	}
 	return out, nil
+}
+
+// absent tells whether a main package that was found exists on other systems only.
+func absent(facts Facts, dir, system string) bool {
+	i := slices.IndexFunc(facts.Mains, func(m Main) bool { return m.Dir == dir })
+	return i >= 0 && len(facts.Mains[i].Systems) > 0 && !slices.Contains(facts.Mains[i].Systems, system)
 }
 
 // holdsGo tells whether the commit has Go files in a directory of the module.
@@ -179,6 +188,12 @@ func unit(p Plan, archives Archives, where string, b Build, t release.Target) (U
 	if err != nil {
 		return Unit{}, err
 	}
+	for name := range env {
+		if !variable.MatchString(name) || reserved.MatchString(name) {
+			return Unit{}, release.Misuse("platforms choose the target; what the go command compiles is decided by the plan",
+				"configuration: %s.env: %q may not be set", where, name)
+		}
+	}
 	u := Unit{
 		Build: b.Name, Main: b.Main, Target: t, Binary: b.Binary + t.Exe(),
 		Archive: fmt.Sprintf("%s_%s_%s.%s", b.Name, p.Version, t.Suffix(), format), Format: format,
@@ -193,6 +208,13 @@ func unit(p Plan, archives Archives, where string, b Build, t release.Target) (U
 	}
 	return u, nil
 }
+
+// variable is the name of an environment variable; reserved are those that would make
+// the go command compile something else than the plan says, or something else run.
+var (
+	variable = regexp.MustCompile(`^[A-Za-z_][A-Za-z0-9_]*$`)
+	reserved = regexp.MustCompile(`^(?:GO(?:OS|ARCH|ARM|ARM64|AMD64|386|MIPS|MIPS64|PPC64|RISCV64|WASM|FLAGS|WORK|ENV|ROOT|PATH|CACHE|MODCACHE|TOOLCHAIN|PROXY|SUMDB|BIN|TMPDIR)|CGO_ENABLED|GIT_.*|PATH|HOME)$`)
+)
 
 // baseName is the last element of a module path, without its major version.
 func baseName(modulePath string) string {

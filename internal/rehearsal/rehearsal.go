@@ -5,6 +5,7 @@
 package rehearsal
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
 	"regexp"
@@ -71,11 +72,13 @@ func Start(p plan.Plan, refs []version.Ref, history []notes.Commit) (_ *Stage, e
 	if s.Registry, err = registry.Start(); err != nil {
 		return nil, err
 	}
-	s.Sigstore, err = sigstore.Start(run(p))
-	return s, err
+	if s.Sigstore, err = sigstore.Start(run(p)); err != nil {
+		return nil, err
+	}
+	return s, nil
 }
 
-// Close ends whatever runs.
+// Close ends whatever runs. Closing again does nothing.
 func (s *Stage) Close() error {
 	var errs []error
 	if s.Hub != nil {
@@ -102,7 +105,8 @@ func (s *Stage) Getenv(outer func(string) string) func(string) string {
 }
 
 // loginAddress is the address that GitHub gives those who hide theirs; it holds the login.
-var loginAddress = regexp.MustCompile(`^(?:[0-9]+\+)?([A-Za-z0-9-]+)@users\.noreply\.github\.com$`)
+// Those of bots end in "[bot]".
+var loginAddress = regexp.MustCompile(`^(?:[0-9]+\+)?([A-Za-z0-9-]+)(\[bot\])?@users\.noreply\.github\.com$`)
 
 // pullRequests are the pull requests that the commits' messages tell of, as far as
 // messages tell: without labels, and without an author where git does not know the login.
@@ -115,21 +119,28 @@ func pullRequests(r plan.Repository, history []notes.Commit) []notes.PullRequest
 				continue
 			}
 			seen[number] = true
-			pr := notes.PullRequest{
-				Number: number, Title: strings.TrimSpace(strings.TrimSuffix(c.Subject, "(#"+strconv.Itoa(number)+")")),
-				URL:         r.URL() + "/pull/" + strconv.Itoa(number),
-				MergeCommit: c.SHA, Base: r.String(), MergedAt: c.Time,
-			}
-			if strings.HasPrefix(c.Subject, "Merge pull request #") {
-				if title, _, _ := strings.Cut(c.Body, "\n"); strings.TrimSpace(title) != "" {
-					pr.Title = strings.TrimSpace(title)
-				}
-			}
-			if m := loginAddress.FindStringSubmatch(c.Email); m != nil {
-				pr.Author = m[1]
-			}
-			out = append(out, pr)
+			out = append(out, pullRequest(r, number, c))
 		}
+	}
+	return out
+}
+
+// pullRequest is what a commit's message tells of the pull request that it names.
+func pullRequest(r plan.Repository, number int, c notes.Commit) notes.PullRequest {
+	id := strconv.Itoa(number)
+	out := notes.PullRequest{
+		Number: number, URL: r.URL() + "/pull/" + id, MergeCommit: c.SHA, Base: r.String(), MergedAt: c.Time,
+	}
+	subject := strings.TrimSpace(c.Subject)
+	if strings.HasPrefix(subject, "Merge pull request #"+id+" from ") {
+		// Whoever merged is the author of the commit, and the title is the body's.
+		title, _, _ := strings.Cut(strings.TrimSpace(c.Body), "\n")
+		out.Title = cmp.Or(strings.TrimSpace(title), subject)
+		return out
+	}
+	out.Title = cmp.Or(strings.TrimSpace(strings.TrimSuffix(subject, "(#"+id+")")), subject)
+	if m := loginAddress.FindStringSubmatch(c.Email); m != nil {
+		out.Author, out.Bot = m[1]+m[2], m[2] != ""
 	}
 	return out
 }

@@ -1,8 +1,8 @@
 package release
 
 import (
-	"errors"
 	"fmt"
+	"slices"
 )
 
 // Class says which kind of problem stopped a run; each has an exit code of its own.
@@ -17,7 +17,7 @@ const (
 
 // Problem is an error with its class and, where the user can act, a hint.
 type Problem struct {
-	Class Class
+	Class Class // 0: none of these; it adds a hint
 	Err   error
 	Tip   string // what to do, as one sentence or a few lines; may be empty
 }
@@ -45,20 +45,44 @@ func Refuse(tip, format string, args ...any) error {
 	return &Problem{Class: Authorisation, Err: fmt.Errorf(format, args...), Tip: tip}
 }
 
-// ClassOf is the class of the first Problem in the chain of err; 0 without one.
+// ClassOf is the first class in the tree of err, depth first as in errors.As; 0 without one.
 func ClassOf(err error) Class {
-	var p *Problem
-	if errors.As(err, &p) {
-		return p.Class
-	}
-	return 0
+	var class Class
+	walk(err, func(err error) bool {
+		if p, ok := err.(*Problem); ok {
+			class = p.Class
+		}
+		return class != 0
+	})
+	return class
 }
 
-// HintOf is the first hint in the chain of err; empty without one.
+// HintOf is the first hint in the tree of err, depth first as in errors.As; empty
+// without one. An error that could have a hint and has none does not hide another's.
 func HintOf(err error) string {
-	var h interface{ Hint() string }
-	if errors.As(err, &h) {
-		return h.Hint()
+	var hint string
+	walk(err, func(err error) bool {
+		if h, ok := err.(interface{ Hint() string }); ok {
+			hint = h.Hint()
+		}
+		return hint != ""
+	})
+	return hint
+}
+
+// walk shows err, and what it wraps, to found until that is satisfied.
+func walk(err error, found func(error) bool) bool {
+	if err == nil {
+		return false
 	}
-	return ""
+	if found(err) {
+		return true
+	}
+	switch e := err.(type) {
+	case interface{ Unwrap() error }:
+		return walk(e.Unwrap(), found)
+	case interface{ Unwrap() []error }:
+		return slices.ContainsFunc(e.Unwrap(), func(err error) bool { return walk(err, found) })
+	}
+	return false
 }

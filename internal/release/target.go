@@ -90,6 +90,19 @@ func (t Target) Env() []string {
 	return env
 }
 
+// ImagePlatform is the platform that an image gives the target, which leaves out the
+// variants that are the toolchain's default: linux/arm is linux/arm/v7, and
+// linux/amd64/v1 is linux/amd64.
+func (t Target) ImagePlatform() string {
+	switch {
+	case t.Arch == "arm" && t.Variant == "":
+		t.Variant = "v7"
+	case t.Arch == "amd64" && t.Variant == "v1", t.Arch == "arm64" && t.Variant == "v8.0":
+		t.Variant = ""
+	}
+	return t.String()
+}
+
 // MarshalText writes the target as String does.
 func (t Target) MarshalText() ([]byte, error) { return []byte(t.String()), nil }
 

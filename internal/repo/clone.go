@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io/fs"
 	"os"
+	"path"
 	"path/filepath"
 	"slices"
 	"strings"
@@ -60,8 +61,9 @@ func (r *Repo) Clone(ctx context.Context, p plan.Plan) (Checkout, error) {
 
 // share makes the repository on top of the user's object database.
 func (r *Repo) share(ctx context.Context, root string, p plan.Plan) error {
+	clean := r.git.With(unconfigured...)
 	git := func(args ...string) error {
-		_, err := r.gitIn(ctx, root, args...)
+		_, err := git(ctx, clean, root, args...)
 		return err
 	}
 	if err := git("init", "--quiet", "--template=", "--object-format="+r.format, "."); err != nil {
@@ -89,7 +91,31 @@ func (r *Repo) share(ctx context.Context, root string, p plan.Plan) error {
 	if err := git("update-ref", "refs/tags/"+p.Tag, p.Commit); err != nil {
 		return err
 	}
-	return r.submodules(ctx, root)
+	if err := r.submodules(ctx, root); err != nil {
+		return err
+	}
+	return confined(root, p.Files)
+}
+
+// confined refuses packed files that are links to what lies outside of the
+// repository: a file of this machine is none of the release's.
+func confined(dir string, names []string) error {
+	root, err := os.OpenRoot(dir)
+	if err != nil {
+		return err
+	}
+	defer root.Close()
+	for _, name := range names {
+		f, err := root.Open(filepath.FromSlash(name))
+		if err != nil {
+			return release.Reject("commit the file itself, or name other files: archives: {files: [...]}",
+				"packing %q: it is a link that leaves the repository or leads nowhere: %w", name, err)
+		}
+		if err := f.Close(); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 // submodules follows submodules where the commit has some; from the user's own
@@ -97,6 +123,12 @@ func (r *Repo) share(ctx context.Context, root string, p plan.Plan) error {
 func (r *Repo) submodules(ctx context.Context, root string) error {
 	if _, err := os.Stat(filepath.Join(root, ".gitmodules")); errors.Is(err, fs.ErrNotExist) {
 		return nil
+	}
+	// A relative URL of a submodule is relative to the repository's own.
+	if url, err := r.gitTop(ctx, "remote", "get-url", "origin"); err == nil {
+		if _, err := r.gitIn(ctx, root, "config", "remote.origin.url", strings.TrimSpace(url)); err != nil {
+			return err
+		}
 	}
 	args := []string{"-c", "protocol.file.allow=always", "submodule", "--quiet", "update", "--init", "--recursive"}
 	if _, err := r.gitIn(ctx, root, "submodule", "--quiet", "init"); err != nil {
@@ -112,26 +144,40 @@ func (r *Repo) submodules(ctx context.Context, root string) error {
 		if err != nil {
 			return err
 		}
-		path := strings.TrimSpace(own)
-		if !filepath.IsAbs(path) {
-			path = filepath.Join(r.top, path)
+		kept := strings.TrimSpace(own)
+		if !filepath.IsAbs(kept) {
+			kept = filepath.Join(r.top, kept)
 		}
-		if _, err := os.Stat(path); err == nil {
-			args = slices.Insert(args, 0, "-c", "submodule."+name+".url="+path)
+		if _, err := os.Stat(kept); err == nil {
+			args = slices.Insert(args, 0, "-c", "submodule."+name+".url="+kept)
 		}
 	}
 	_, err = r.gitIn(ctx, root, args...)
 	return err
 }
 
-// include copies what the configuration names from the working tree.
+// include copies what the configuration names from the working tree. Links are
+// followed as long as they stay inside the module.
 func (r *Repo) include(c Checkout, p plan.Plan) error {
+	if len(p.Include) == 0 {
+		return nil
+	}
 	from := filepath.Join(r.top, filepath.FromSlash(p.Module.Dir))
+	source, err := os.OpenRoot(from)
+	if err != nil {
+		return err
+	}
+	defer source.Close()
+	target, err := os.OpenRoot(c.Module)
+	if err != nil {
+		return err
+	}
+	defer target.Close()
 	for _, pattern := range p.Include {
-		if !filepath.IsLocal(filepath.FromSlash(pattern)) {
-			return release.Misuse("", "including %q: want a path inside the module", pattern)
+		if !fs.ValidPath(pattern) || pattern == "." || pattern == ".git" || strings.HasPrefix(pattern, ".git/") {
+			return release.Misuse("such as web/dist", "including %q: want a path inside the module", pattern)
 		}
-		found, err := filepath.Glob(filepath.Join(from, filepath.FromSlash(pattern)))
+		found, err := fs.Glob(source.FS(), pattern)
 		if err != nil {
 			return release.Misuse("", "including %q: %w", pattern, err)
 		}
@@ -139,12 +185,8 @@ func (r *Repo) include(c Checkout, p plan.Plan) error {
 			return release.Reject("generate it first, or make it in the clone with a command under prepare",
 				"including %q: no such file in %s", pattern, from)
 		}
-		for _, source := range found {
-			name, err := filepath.Rel(from, source)
-			if err != nil {
-				return err
-			}
-			if err := copyTree(source, filepath.Join(c.Module, name)); err != nil {
+		for _, name := range found {
+			if err := copyTree(source, target, name); err != nil {
 				return fmt.Errorf("including %q: %w", name, err)
 			}
 		}
@@ -152,22 +194,32 @@ func (r *Repo) include(c Checkout, p plan.Plan) error {
 	return nil
 }
 
-func copyTree(from, to string) error {
-	info, err := os.Stat(from)
-	if err != nil {
-		return err
-	}
-	if info.IsDir() {
-		return os.CopyFS(to, os.DirFS(from))
-	}
-	if err := os.MkdirAll(filepath.Dir(to), 0o755); err != nil {
-		return err
-	}
-	content, err := os.ReadFile(from)
-	if err != nil {
-		return err
-	}
-	return os.WriteFile(to, content, info.Mode().Perm())
+// copyTree copies a file, or a directory with everything in it; what is there already
+// is written anew.
+func copyTree(from, to *os.Root, name string) error {
+	return fs.WalkDir(from.FS(), name, func(name string, d fs.DirEntry, err error) error {
+		if err != nil {
+			return err
+		}
+		info, err := from.Stat(name)
+		if err != nil {
+			return err
+		}
+		switch {
+		case info.IsDir():
+			return to.MkdirAll(name, 0o755)
+		case !info.Mode().IsRegular():
+			return fmt.Errorf("%s is neither a file nor a directory", name)
+		}
+		content, err := from.ReadFile(name)
+		if err != nil {
+			return err
+		}
+		if err := to.MkdirAll(path.Dir(name), 0o755); err != nil {
+			return err
+		}
+		return to.WriteFile(name, content, info.Mode().Perm())
+	})
 }
 
 // prepare runs the configured commands and has git ignore what they and include made.

@@ -5,8 +5,10 @@ package repo
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"path/filepath"
+	"slices"
 	"strings"
 
 	"github.com/org/pgo-release/internal/release"
@@ -28,8 +30,13 @@ type Repo struct {
 // configuration names may run, and files are checked out as they were committed.
 var hardened = []string{
 	"-c", "core.fsmonitor=false", "-c", "core.hooksPath=/dev/null",
-	"-c", "core.autocrlf=false", "-c", "core.quotePath=false", "-c", "advice.detachedHead=false",
+	"-c", "core.autocrlf=false", "-c", "core.eol=lf", "-c", "core.attributesFile=/dev/null",
+	"-c", "core.quotePath=false", "-c", "advice.detachedHead=false",
 }
+
+// unconfigured leaves out what a user or a machine configures for git: a filter or an
+// attribute of theirs must not change the files of a release.
+var unconfigured = []string{"GIT_CONFIG_GLOBAL=/dev/null", "GIT_CONFIG_NOSYSTEM=1"}
 
 // Open finds the repository that holds dir. With trusted, a working tree that
 // belongs to another user is accepted, as a container action meets it.
@@ -44,16 +51,11 @@ func Open(ctx context.Context, git run.Runner, dir string, trusted bool) (*Repo,
 	r := &Repo{git: git.With("GIT_LFS_SKIP_SMUDGE=1")}
 	out, err := r.gitIn(ctx, dir, "rev-parse", "--show-toplevel", "--show-prefix", "--show-object-format")
 	if err != nil {
-		if strings.Contains(err.Error(), "not a git repository") {
-			return nil, release.Reject("run git init and commit, or name another directory with -C",
-				"opening %q: not in a git repository", dir)
-		}
-		return nil, fmt.Errorf("opening %q: %w", dir, err)
+		return nil, opening(dir, err)
 	}
 	lines := strings.Split(strings.TrimSuffix(out, "\n"), "\n")
 	if len(lines) != 3 {
-		return nil, release.Reject("a bare repository has no files to work on; clone it",
-			"opening %q: no working tree", dir)
+		return nil, release.Reject("move the repository", "opening %q: its path has a line break", dir)
 	}
 	r.top, r.dir, r.format = filepath.FromSlash(lines[0]), strings.TrimSuffix(lines[1], "/"), lines[2]
 	head, err := r.gitIn(ctx, r.top, "rev-parse", "--verify", "--quiet", "HEAD^{commit}")
@@ -77,6 +79,20 @@ func Open(ctx context.Context, git run.Runner, dir string, trusted bool) (*Repo,
 	return r, nil
 }
 
+// opening explains why git does not open a directory.
+func opening(dir string, err error) error {
+	for _, known := range []struct{ said, problem, hint string }{
+		{"not a git repository", "not in a git repository", "run git init and commit, or name another directory with -C"},
+		{"must be run in a work tree", "no working tree", "a bare repository has no files to work on; clone it"},
+		{"dubious ownership", "the repository belongs to another user", "run as its owner, or tell git to trust it: git config --global --add safe.directory DIRECTORY"},
+	} {
+		if strings.Contains(err.Error(), known.said) {
+			return release.Reject(known.hint, "opening %q: %s", dir, known.problem)
+		}
+	}
+	return fmt.Errorf("opening %q: %w", dir, err)
+}
+
 // trust are the variables that make git accept a foreign owner for every directory
 // of this run, beside the settings that the environment already holds.
 func trust(git run.Runner) []string {
@@ -94,7 +110,16 @@ func trust(git run.Runner) []string {
 func (r *Repo) Top() string { return r.top }
 
 func (r *Repo) gitIn(ctx context.Context, dir string, args ...string) (string, error) {
-	out, err := r.git.Output(ctx, dir, "git", append(append([]string{}, hardened...), args...)...)
+	return git(ctx, r.git, dir, args...)
+}
+
+// git runs a git command; errors name it without the settings that every call has.
+func git(ctx context.Context, runner run.Runner, dir string, args ...string) (string, error) {
+	out, err := runner.Output(ctx, dir, "git", append(slices.Clone(hardened), args...)...)
+	var failed *run.Error
+	if errors.As(err, &failed) {
+		failed.Command = "git " + strings.Join(args, " ")
+	}
 	return string(out), err
 }
 

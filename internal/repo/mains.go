@@ -23,7 +23,10 @@ func mainCandidates(t tree, dir string) []string {
 		if !strings.HasSuffix(name, ".go") || strings.HasSuffix(name, "_test.go") {
 			continue
 		}
-		if at := path.Dir(name); at == dir || path.Dir(at) == path.Join(dir, "cmd") && !t.has(path.Join(at, "go.mod")) {
+		at := path.Dir(name)
+		base := path.Base(at)
+		ignored := strings.HasPrefix(base, ".") || strings.HasPrefix(base, "_") || base == "testdata" // as the go command does
+		if at == dir || path.Dir(at) == path.Join(dir, "cmd") && !ignored && !t.has(path.Join(at, "go.mod")) {
 			out = append(out, name)
 		}
 	}
@@ -42,13 +45,15 @@ func mains(content map[string][]byte, dir, modulePath string) []plan.Main {
 	}
 	var out []plan.Main
 	for at := range dirs {
-		if !slices.ContainsFunc([]string{"linux", "darwin", "windows"}, func(system string) bool {
-			p, err := buildContext(content, system).ImportDir(at, 0)
-			return err == nil && p.Name == "main"
-		}) {
+		m := plan.Main{Dir: ".", Name: path.Base(at)}
+		for _, system := range []string{"darwin", "linux", "windows"} {
+			if p, err := buildContext(content, system).ImportDir(at, 0); err == nil && p.Name == "main" {
+				m.Systems = append(m.Systems, system)
+			}
+		}
+		if len(m.Systems) == 0 {
 			continue
 		}
-		m := plan.Main{Dir: ".", Name: path.Base(at)}
 		if at == dir {
 			base, _, ok := module.SplitPathVersion(modulePath)
 			if !ok {

@@ -81,6 +81,7 @@ var program = map[string]string{
 	"cmd/ctl/main.go":  "package main\n\nfunc main() {}\n",
 	"cmd/lib/lib.go":   "package lib\n",
 	"cmd/win/main.go":  "//go:build windows\n\npackage main\n\nfunc main() {}\n",
+	"cmd/_old/main.go": "package main\n\nfunc main() {}\n",
 	"cmd/own/go.mod":   "module example.com/own\n",
 	"cmd/own/main.go":  "package main\n",
 	"tools/x/go.mod":   "module github.com/octo/app/tools/x\n\ngo 1.26\n",
@@ -104,7 +105,8 @@ func TestFacts(t *testing.T) {
 	if facts.Tag != "" || facts.Commit != second || facts.Head != second {
 		t.Errorf("without a tag: %q at %s", facts.Tag, facts.Commit)
 	}
-	mains := []plan.Main{{Dir: ".", Name: "app"}, {Dir: "./cmd/ctl", Name: "ctl"}, {Dir: "./cmd/win", Name: "win"}}
+	all := []string{"darwin", "linux", "windows"}
+	mains := []plan.Main{{Dir: ".", Name: "app", Systems: all}, {Dir: "./cmd/ctl", Name: "ctl", Systems: all}, {Dir: "./cmd/win", Name: "win", Systems: all[2:]}}
 	if !reflect.DeepEqual(facts.Mains, mains) {
 		t.Errorf("mains %v", facts.Mains)
 	}
@@ -194,6 +196,48 @@ func TestClone(t *testing.T) {
 	}
 	if after := state(); after != before {
 		t.Errorf("the repository changed from\n%s\nto\n%s", before, after)
+	}
+}
+
+// What a user configures for git does not change the files; a folder that is included
+// may hold files that are committed; links are followed inside the repository only.
+func TestCloneIsTheCommit(t *testing.T) {
+	f := newFixture(t)
+	f.write(map[string]string{".gitattributes": "* text=auto\n", "web/.gitkeep": "", "LICENSE.txt": "one\ntwo\n"})
+	f.git("add", "-A")
+	for link, to := range map[string]string{"LICENSE": "LICENSE.txt", "SECRET": "/etc/hostname", "NOWHERE": "none"} {
+		if err := os.Symlink(to, filepath.Join(f.dir, link)); err != nil {
+			t.Fatal(err)
+		}
+	}
+	commit := f.commit("first", program)
+	home := t.TempDir()
+	for name, text := range map[string]string{
+		".gitconfig": "[core]\n\teol = crlf\n\tattributesFile = " + home + "/attributes\n[filter \"x\"]\n\tsmudge = sed s/one/evil/\n",
+		"attributes": "* filter=x\n",
+	} {
+		if err := os.WriteFile(filepath.Join(home, name), []byte(text), 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+	f.env = append(f.env, "HOME="+home)
+	f.write(map[string]string{"web/page.txt": "made", "web/[x]/y.txt": "made"})
+	p := plan.Plan{Commit: commit, Tag: "v2.0.0", Module: plan.Module{Dir: "."}, Include: []string{"web"}, Files: []string{"LICENSE"}}
+	c, err := f.open("").Clone(t.Context(), p)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer func() { _ = c.Remove() }()
+	for name, want := range map[string]string{"LICENSE": "one\ntwo\n", "web/page.txt": "made", "web/[x]/y.txt": "made", "web/.gitkeep": ""} {
+		if text, err := os.ReadFile(filepath.Join(c.Root, name)); err != nil || string(text) != want {
+			t.Errorf("%s: %q, %v", name, text, err)
+		}
+	}
+	for _, name := range []string{"SECRET", "NOWHERE"} {
+		p.Files = []string{name}
+		if c, err := f.open("").Clone(t.Context(), p); err == nil || !strings.Contains(err.Error(), "leaves the repository") {
+			t.Errorf("%s is packed: %v %v", name, c, err)
+		}
 	}
 }
 

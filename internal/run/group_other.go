@@ -4,6 +4,8 @@ package run
 
 import "os/exec"
 
-// endWithChildren leaves the program as it is: there are no process groups here, and
+// ownGroup leaves the program as it is: there are no process groups here, and
 // cancelling kills the program itself.
-func endWithChildren(*exec.Cmd) {}
+func ownGroup(*exec.Cmd) {}
+
+func killGroup(*exec.Cmd) {}

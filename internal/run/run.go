@@ -7,6 +7,7 @@ package run
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -35,7 +36,8 @@ var passedPrefixes = []string{"GIT_CONFIG_COUNT=", "GIT_CONFIG_KEY_", "GIT_CONFI
 
 // Runner starts programs with one environment. The zero value has an empty one.
 type Runner struct {
-	env []string
+	env   []string
+	grace time.Duration // of cancelling; 0: defaultGrace
 }
 
 // New is a Runner with those variables of environ (NAME=value, as os.Environ gives
@@ -54,7 +56,8 @@ func New(environ []string) Runner {
 
 // With is the Runner with more variables, NAME=value; the last of a name wins.
 func (r Runner) With(env ...string) Runner {
-	return Runner{env: append(slices.Clip(r.env), env...)}
+	r.env = append(slices.Clip(r.env), env...)
+	return r
 }
 
 // Getenv is the value that programs see under a name.
@@ -74,7 +77,7 @@ var ErrNotFound = exec.ErrNotFound
 type Error struct {
 	Command string // name and arguments, for people
 	Output  string // what it printed on stderr (of All: on both), whole
-	Err     error  // *exec.ExitError, exec.ErrNotFound, or the context's error
+	Err     error  // *exec.ExitError, what wraps exec.ErrNotFound, or the cause of cancelling
 }
 
 func (e *Error) Error() string {
@@ -99,7 +102,7 @@ func (r Runner) Feed(ctx context.Context, dir string, input []byte, name string,
 	var stdout, stderr bytes.Buffer
 	cmd := r.command(ctx, dir, name, args)
 	cmd.Stdin, cmd.Stdout, cmd.Stderr = bytes.NewReader(input), &stdout, &stderr
-	err := failure(ctx, cmd, &stderr, cmd.Run())
+	err := finish(ctx, cmd, &stderr)
 	return stdout.Bytes(), err
 }
 
@@ -109,25 +112,33 @@ func (r Runner) All(ctx context.Context, dir, name string, args ...string) ([]by
 	var both bytes.Buffer
 	cmd := r.command(ctx, dir, name, args)
 	cmd.Stdout, cmd.Stderr = &both, &both
-	err := failure(ctx, cmd, &both, cmd.Run())
+	err := finish(ctx, cmd, &both)
 	return both.Bytes(), err
 }
 
-// grace is how long a program that was told to end may take.
-const grace = 5 * time.Second
+// defaultGrace is how long a program that was told to end may take.
+const defaultGrace = 5 * time.Second
 
 func (r Runner) command(ctx context.Context, dir, name string, args []string) *exec.Cmd {
 	cmd := exec.CommandContext(ctx, name, args...)
-	cmd.Dir, cmd.Env, cmd.WaitDelay = dir, r.env, grace
-	endWithChildren(cmd)
+	cmd.Dir, cmd.WaitDelay = dir, cmp.Or(r.grace, defaultGrace)
+	cmd.Env = append([]string{}, r.env...) // nil would be the whole environment of this process
+	ownGroup(cmd)
 	return cmd
 }
 
-func failure(ctx context.Context, cmd *exec.Cmd, output *bytes.Buffer, err error) error {
+// finish runs a program to its end. When it was cancelled, nothing that it started
+// goes on: the caller is about to delete what they would write to.
+func finish(ctx context.Context, cmd *exec.Cmd, output *bytes.Buffer) error {
+	err := cmd.Run()
+	cause := context.Cause(ctx)
+	if cause != nil {
+		killGroup(cmd)
+	}
 	if err == nil {
 		return nil
 	}
-	if cause := context.Cause(ctx); cause != nil {
+	if cause != nil {
 		err = cause
 	}
 	return &Error{Command: strings.Join(cmd.Args, " "), Output: output.String(), Err: err}

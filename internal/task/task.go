@@ -39,8 +39,9 @@ type Event struct {
 // Progress receives events. It may be called from several goroutines at once.
 type Progress func(Event)
 
-// Each calls do for 0 … n-1, at most limit at once (no bound for limit ≤ 0). The
-// first error cancels the context of the others and is returned when all have ended.
+// Each calls do for 0 … n-1, begun in order and at most limit at once (no bound for
+// limit ≤ 0). The first error cancels the context of the others, after which none
+// begins, and is returned when all have ended. So is the cause of a cancelled ctx.
 func Each(ctx context.Context, limit, n int, do func(ctx context.Context, i int) error) error {
 	group, shared := errgroup.WithContext(ctx)
 	if limit > 0 {
@@ -50,7 +51,12 @@ func Each(ctx context.Context, limit, n int, do func(ctx context.Context, i int)
 		if shared.Err() != nil {
 			break
 		}
-		group.Go(func() error { return do(shared, i) })
+		group.Go(func() error {
+			if shared.Err() != nil { // cancelled while it waited for its place
+				return context.Cause(shared)
+			}
+			return do(shared, i)
+		})
 	}
 	if err := group.Wait(); err != nil {
 		return err
@@ -59,17 +65,32 @@ func Each(ctx context.Context, limit, n int, do func(ctx context.Context, i int)
 }
 
 // Flow takes 0 … n-1 through two steps: first in order and at most limit at once, and
-// then, as soon as its first is done, each beside the others. Errors are as in Each.
+// then, as soon as its first is done, each beside the others. Errors are as in Each;
+// what has done its first step has its second one, be it with a cancelled context.
 func Flow(ctx context.Context, limit, n int, first, then func(ctx context.Context, i int) error) error {
 	group, shared := errgroup.WithContext(ctx)
+	if limit <= 0 {
+		limit = n
+	}
+	places := make(chan struct{}, limit)
 	group.Go(func() error {
-		return Each(shared, limit, n, func(ctx context.Context, i int) error {
-			if err := first(ctx, i); err != nil {
-				return err
+		for i := range n {
+			select {
+			case places <- struct{}{}:
+			case <-shared.Done():
 			}
-			group.Go(func() error { return then(shared, i) })
-			return nil
-		})
+			if shared.Err() != nil {
+				return context.Cause(shared)
+			}
+			group.Go(func() error {
+				if err := first(shared, i); err != nil {
+					return err // its place stays taken, so that none begins
+				}
+				<-places
+				return then(shared, i)
+			})
+		}
+		return nil
 	})
 	if err := group.Wait(); err != nil {
 		return err

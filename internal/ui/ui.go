@@ -1,17 +1,18 @@
 // Package ui is the one reporter of a run: it turns the events of package task into
 // what people and machines read while it goes on. It writes to one stream and knows
 // five ways of doing so: redrawn lines on a terminal, plain lines, groups of GitHub
-// Actions, JSON lines, and silence but for warnings and errors.
+// Actions, JSON lines, and silence but for warnings and failures.
 //
 // Texts in events come from compilers, servers and tags. No control character of
-// theirs reaches the stream, and in Actions none of their lines can be read as a
-// command to the runner.
+// theirs reaches the stream, and none of their lines can be read as a command by the
+// runner of GitHub Actions, in whatever mode they are written.
 package ui
 
 import (
 	"fmt"
 	"io"
 	"os"
+	"slices"
 	"strings"
 	"sync"
 	"time"
@@ -31,17 +32,18 @@ const (
 	Live    Mode = "live"    // plain, and the running tasks below, redrawn
 	Actions Mode = "actions" // plain, in a group for each phase
 	JSON    Mode = "json"    // an object on a line for each event, see Line
-	Quiet   Mode = "quiet"   // warnings and errors only
+	Quiet   Mode = "quiet"   // warnings and failures only
 )
 
 // Options say how a Reporter writes.
 type Options struct {
-	Err      io.Writer
+	Err      io.Writer // a Redactor's secrets are hidden before lines are cut and indented
 	Mode     Mode
-	Terminal *os.File         // behind Err, for its width; nil: there is none
-	Verbose  bool             // plain lines also for tasks that start
+	Terminal *os.File         // behind Err, for its size; nil: there is none
+	Verbose  bool             // plain lines also for tasks that start, and for their stages
 	NoColor  bool             // as NO_COLOR (https://no-color.org) asks
 	Width    func() int       // columns; nil: asked of Terminal, else 80
+	Height   func() int       // rows; nil: asked of Terminal, else 24
 	Now      func() time.Time // nil: time.Now
 }
 
@@ -59,15 +61,18 @@ func Detect(f *os.File, getenv func(string) string) Mode {
 
 // Reporter reports one run. Its methods may be called from several goroutines.
 type Reporter struct {
-	Options
-	start time.Time
+	options Options
+	start   time.Time
+	secrets *Redactor // nil: there are none
 
 	mu      sync.Mutex
-	running []*running // tasks that started and did not end, in the order of their start
-	ended   map[string]int
+	running []*running     // tasks that started and did not end, in the order of their start
+	ended   map[string]int // of the tasks that totals counts
 	totals  map[string]int
-	group   string // of Actions; empty: none is open
-	drawn   int    // lines of the live block on the screen
+	names   int      // columns of the longest task's name so far
+	outputs []string // texts of several lines that failures were reported with
+	group   string   // of Actions; empty: none is open
+	screen  screen   // of Live
 	stop    chan struct{}
 	drawing sync.WaitGroup
 }
@@ -76,93 +81,98 @@ type Reporter struct {
 type running struct {
 	phase, name, stage string
 	since              time.Time
+	counted            bool // among the tasks that its phase has in all
 }
 
 // New makes a Reporter. Close ends it.
 func New(o Options) *Reporter {
-	if o.Now == nil {
-		o.Now = time.Now
-	}
-	if o.Width == nil {
-		o.Width = widthOf(o.Terminal)
-	}
-	r := &Reporter{Options: o, start: o.Now(), ended: map[string]int{}, totals: map[string]int{}}
+	r := newReporter(o)
 	if o.Mode == Live {
 		r.stop = make(chan struct{})
-		r.drawing.Go(r.redraw)
+		r.drawing.Go(func() { r.redraw(r.stop) })
 	}
 	return r
 }
 
-// widthOf asks a terminal for its width, each time anew: windows change.
-func widthOf(f *os.File) func() int {
-	return func() int {
-		if f != nil {
-			if width, _, err := term.GetSize(int(f.Fd())); err == nil && width > 0 {
-				return width
-			}
-		}
-		return 80
+// newReporter makes a Reporter that draws only when it is told to.
+func newReporter(o Options) *Reporter {
+	if o.Now == nil {
+		o.Now = time.Now
 	}
+	if o.Width == nil {
+		o.Width = func() int { width, _ := size(o.Terminal); return width }
+	}
+	if o.Height == nil {
+		o.Height = func() int { _, height := size(o.Terminal); return height }
+	}
+	secrets, _ := o.Err.(*Redactor)
+	return &Reporter{options: o, start: o.Now(), secrets: secrets, ended: map[string]int{}, totals: map[string]int{}}
+}
+
+// size asks a terminal for its columns and rows, each time anew: windows change.
+func size(f *os.File) (width, height int) {
+	if f != nil {
+		if width, height, err := term.GetSize(int(f.Fd())); err == nil && width > 0 && height > 0 {
+			return width, height
+		}
+	}
+	return 80, 24
 }
 
 // Progress reports an event. It is a task.Progress.
 func (r *Reporter) Progress(e task.Event) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
+	e.Task, e.Stage, e.Text = r.secrets.Hide(e.Task), r.secrets.Hide(e.Stage), r.secrets.Hide(e.Text)
+	r.screen.paused = false
+	r.follow(e)
+	if r.options.Mode == JSON {
+		r.writeJSON(e)
+		return
+	}
+	r.writeLine(e)
+}
+
+// follow keeps the account of which tasks go on.
+func (r *Reporter) follow(e task.Event) {
+	at := slices.IndexFunc(r.running, func(t *running) bool { return t.phase == e.Phase && t.name == e.Task })
 	switch e.State {
 	case task.Started:
-		r.running = append(r.running, &running{phase: e.Phase, name: e.Task, since: r.Now()})
+		r.running = append(r.running, &running{phase: e.Phase, name: e.Task, since: r.options.Now(), counted: e.Number > 0})
+		r.names = max(r.names, columns(oneLine(e.Task)))
 		if e.Number > 0 {
 			r.totals[e.Phase] = e.Number
 		}
 	case task.Working:
-		if t := r.find(e); t != nil {
-			t.stage = e.Stage
+		if at >= 0 {
+			r.running[at].stage = e.Stage
 		}
 	case task.Done, task.Failed, task.Stopped:
-		r.forget(e)
-		r.ended[e.Phase]++
-	}
-	if r.Mode == JSON {
-		r.writeJSON(e)
-		return
-	}
-	r.erase()
-	r.writeLine(e)
-	r.draw()
-}
-
-func (r *Reporter) find(e task.Event) *running {
-	for _, t := range r.running {
-		if t.phase == e.Phase && t.name == e.Task {
-			return t
-		}
-	}
-	return nil
-}
-
-func (r *Reporter) forget(e task.Event) {
-	for i, t := range r.running {
-		if t.phase == e.Phase && t.name == e.Task {
-			r.running = append(r.running[:i], r.running[i+1:]...)
-			return
+		if at >= 0 {
+			if r.running[at].counted {
+				r.ended[e.Phase]++
+			}
+			r.running = slices.Delete(r.running, at, at+1)
 		}
 	}
 }
 
-// Close ends the live lines and the open group.
+// Close ends the live lines and the open group. What is reported afterwards is written
+// at once.
 func (r *Reporter) Close() {
-	if r.stop != nil {
-		close(r.stop)
+	r.mu.Lock()
+	stop := r.stop
+	r.stop = nil
+	r.mu.Unlock()
+	if stop != nil {
+		close(stop)
 		r.drawing.Wait()
 	}
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	r.erase()
 	r.running = nil
-	r.endGroup()
-	r.stop = nil
+	r.clear()
+	r.secrets.Flush()
 }
 
 // Break ends the open group and takes the live lines away, so that something else may
@@ -170,37 +180,61 @@ func (r *Reporter) Close() {
 func (r *Reporter) Break() {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	r.erase()
-	r.endGroup()
+	r.screen.paused = true
+	r.clear()
 }
 
-// Error reports what ended the run, with its hint.
+// clear leaves the stream at the beginning of a line, with nothing open.
+func (r *Reporter) clear() {
+	r.endGroup()
+	r.flush(nil)
+}
+
+// Error reports what ended the run, with its hint. The output of a failed task that was
+// shown already is not shown again; its first line stands for it.
 func (r *Reporter) Error(err error) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	text, hint := err.Error(), release.HintOf(err)
-	if r.Mode == JSON {
+	defer r.secrets.Flush()
+	text, hint := Clean(r.secrets.Hide(err.Error())), Clean(r.secrets.Hide(release.HintOf(err)))
+	switch r.options.Mode {
+	case JSON:
 		r.writeFailure(text, hint)
 		return
-	}
-	r.erase()
-	r.endGroup()
-	if r.Mode == Actions {
-		message := text
+	case Actions:
+		// The annotation is read apart from the log, so it says everything.
 		if hint != "" {
-			message += "\n" + hint
+			text += "\nhint: " + hint
 		}
-		r.print("::error title=pgo-release::" + commandData(Clean(message)) + "\n")
+		r.endGroup()
+		r.print("::error title=pgo-release::" + commandData(text) + "\n")
+		return
 	}
-	lines := strings.Split(Clean(text), "\n")
-	r.print(r.paint(red, "pgo-release: ") + r.guard(strings.Join(lines, "\n")) + "\n")
+	for _, output := range r.outputs {
+		first, _, _ := strings.Cut(output, "\n")
+		text = strings.ReplaceAll(text, output, first+" (see above)")
+	}
+	r.print(r.paint(red, "pgo-release: ") + r.guard(text) + "\n")
 	if hint != "" {
-		r.print(r.paint(bold, "hint: ") + r.guard(strings.ReplaceAll(Clean(hint), "\n", "\n      ")) + "\n")
+		r.print(r.paint(bold, "hint: ") + r.guard(strings.ReplaceAll(hint, "\n", "\n      ")) + "\n")
 	}
+	r.flush(nil)
 }
 
-// print writes to the stream. There is nobody to tell when that fails.
-func (r *Reporter) print(text string) { _, _ = io.WriteString(r.Err, text) }
+// print writes to the stream; on a terminal with the next drawing.
+func (r *Reporter) print(text string) {
+	if r.options.Mode == Live {
+		r.screen.above.WriteString(text)
+		if r.stop == nil && len(r.running) == 0 {
+			r.flush(nil)
+		}
+		return
+	}
+	r.write(text)
+}
+
+// write goes to the stream. There is nobody to tell when that fails.
+func (r *Reporter) write(text string) { _, _ = io.WriteString(r.options.Err, text) }
 
 // The colours, as SGR parameters (ECMA-48).
 const (
@@ -212,7 +246,7 @@ const (
 )
 
 func (r *Reporter) paint(colour, text string) string {
-	if r.Mode != Live || r.NoColor {
+	if r.options.Mode != Live || r.options.NoColor || text == "" {
 		return text
 	}
 	return "\x1b[" + colour + "m" + text + "\x1b[0m"
@@ -220,5 +254,5 @@ func (r *Reporter) paint(colour, text string) string {
 
 // elapsed is the time since the start, in a column of its own.
 func (r *Reporter) elapsed() string {
-	return fmt.Sprintf("%7s", Duration(r.Now().Sub(r.start)))
+	return fmt.Sprintf("%7s", Duration(r.options.Now().Sub(r.start)))
 }

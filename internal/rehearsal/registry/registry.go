@@ -5,9 +5,13 @@ package registry
 
 import (
 	"context"
+	"errors"
 	"fmt"
+	"io"
+	"log"
 	"net"
 	"net/http"
+	"sync"
 	"time"
 
 	"github.com/olareg/olareg"
@@ -18,8 +22,12 @@ import (
 // over plain HTTP, takes every push, and forgets everything when it is closed.
 type Server struct {
 	address string
-	store   *olareg.Server
 	server  *http.Server
+	serving sync.WaitGroup
+
+	requests sync.RWMutex // held for reading by each of them, so that the store outlives them
+	store    *olareg.Server
+	closed   bool
 }
 
 // Start brings a registry up; Close ends it.
@@ -31,12 +39,24 @@ func Start() (*Server, error) {
 	store := olareg.New(config.Config{
 		Storage: config.ConfigStorage{StoreType: config.StoreMem, GC: config.ConfigGC{Frequency: -1}},
 	})
-	s := &Server{
-		address: listener.Addr().String(), store: store,
-		server: &http.Server{Handler: store, ReadHeaderTimeout: 10 * time.Second},
+	s := &Server{address: listener.Addr().String(), store: store}
+	s.server = &http.Server{
+		Handler: http.HandlerFunc(s.handle), ReadHeaderTimeout: 10 * time.Second,
+		ErrorLog: log.New(io.Discard, "", 0), // what goes wrong in a request is the client's to report
 	}
-	go func() { _ = s.server.Serve(listener) }()
+	s.serving.Go(func() {
+		_ = s.server.Serve(listener)
+		_ = listener.Close() // a server that is closed before it served leaves it open
+	})
 	return s, nil
+}
+
+func (s *Server) handle(w http.ResponseWriter, r *http.Request) {
+	s.requests.RLock()
+	defer s.requests.RUnlock()
+	if !s.closed {
+		s.store.ServeHTTP(w, r)
+	}
 }
 
 // Address is where the registry listens: host and port.
@@ -48,11 +68,15 @@ func (s *Server) Transport() http.RoundTripper {
 	return redirect{to: s.address, next: http.DefaultTransport}
 }
 
-// Close ends the registry; connections are cut.
+// Close ends the registry; connections are cut. Closing again does nothing.
 func (s *Server) Close() error {
 	err := s.server.Close()
-	if closing := s.store.Close(); err == nil {
-		err = closing
+	s.serving.Wait()
+	s.requests.Lock()
+	defer s.requests.Unlock()
+	if !s.closed {
+		s.closed = true
+		err = errors.Join(err, s.store.Close())
 	}
 	return err
 }

@@ -1,0 +1,315 @@
+package engine
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"maps"
+	"path"
+	"regexp"
+	"slices"
+	"strings"
+	"unicode"
+	"unicode/utf8"
+
+	"github.com/org/pgo-release/internal/plan"
+	"github.com/org/pgo-release/internal/release"
+)
+
+// assetName is the form of the names that releases have (see package plan): no file
+// system and no terminal shows two of them as one.
+var assetName = regexp.MustCompile(`^[A-Za-z0-9][A-Za-z0-9._-]*$`)
+
+// archives are the listed archives, sorted.
+func (c *checking) archives() []string {
+	var out []string
+	for name := range c.listed {
+		if !strings.HasSuffix(name, release.SBOMSuffix) {
+			out = append(out, name)
+		}
+	}
+	slices.Sort(out)
+	return out
+}
+
+func (c *checking) checksums(context.Context) {
+	text, err := c.content(release.ChecksumsName)
+	if err == nil {
+		c.listed, err = c.ParseChecksums(text)
+	}
+	if err != nil {
+		c.fail(release.ChecksumsName, "%w", err)
+		return
+	}
+	folded := map[string]bool{} // as systems see names that do not know case
+	for _, name := range slices.Sorted(maps.Keys(c.listed)) {
+		file, ok := c.files[name]
+		lower := strings.ToLower(name)
+		switch {
+		case !assetName.MatchString(name):
+			c.fail(name, "listed in %s: no asset of a release has such a name", release.ChecksumsName)
+		case folded[lower]:
+			c.fail(name, "%s lists another name that is the same but for case", release.ChecksumsName)
+		case !ok:
+			c.fail(name, "listed in %s and missing", release.ChecksumsName)
+		case file.Digest != c.listed[name]:
+			c.fail(name, "digest %s: %s says %s", file.Digest, release.ChecksumsName, c.listed[name])
+		default:
+			c.hold(name, "%s", file.Digest)
+		}
+		folded[lower] = true
+	}
+}
+
+func (c *checking) complete(context.Context) {
+	before := len(c.findings)
+	archives := c.archives()
+	for _, name := range archives {
+		if _, ok := c.listed[name+release.SBOMSuffix]; !ok {
+			c.fail(name, "it has no SBOM %s", name+release.SBOMSuffix)
+		}
+	}
+	if c.listed != nil && len(archives) == 0 {
+		c.fail(release.ChecksumsName, "it lists no archive")
+	}
+	for _, name := range slices.Sorted(maps.Keys(c.listed)) {
+		if archive, ok := strings.CutSuffix(name, release.SBOMSuffix); ok && !slices.Contains(archives, archive) {
+			c.fail(name, "an SBOM of an archive that %s does not list", release.ChecksumsName)
+		}
+	}
+	own := []string{release.ChecksumsName}
+	if !c.claim.Unsigned {
+		own = append(own, release.ChecksumsBundleName, release.ProvenanceName)
+	}
+	for _, name := range slices.Sorted(slices.Values(slices.AppendSeq(slices.Clone(c.strange), maps.Keys(c.files)))) {
+		_, file := c.files[name]
+		_, listed := c.listed[name]
+		switch {
+		case !file:
+			c.fail(name, "neither a file nor what an output directory has beside a release: it cannot be verified")
+		case listed, slices.Contains(own, name):
+		case name == release.NotesName:
+			c.notes()
+		default:
+			c.fail(name, "an asset that %s does not list: nobody vouches for it", release.ChecksumsName)
+		}
+	}
+	if len(Failed(c.findings[before:])) == 0 {
+		c.hold(release.ChecksumsName, "%d files", len(c.listed))
+	}
+}
+
+// notes demands of the one file that nobody signs that it is text.
+func (c *checking) notes() {
+	text, err := c.content(release.NotesName)
+	switch {
+	case err != nil:
+		c.fail(release.NotesName, "%w", err)
+	case !utf8.Valid(text) || bytes.ContainsFunc(text, func(r rune) bool { return unicode.IsControl(r) && !strings.ContainsRune("\n\r\t", r) }):
+		c.fail(release.NotesName, "it is not plain text")
+	default:
+		c.hold(release.NotesName, "text, which nobody signs")
+	}
+}
+
+// sealed is a bundle with the digest of checksums.txt, over which it has to be.
+func (c *checking) sealed(name string) ([]byte, release.Digest, error) {
+	checksums, ok := c.files[release.ChecksumsName]
+	if !ok {
+		return nil, "", fmt.Errorf("%s is missing", release.ChecksumsName)
+	}
+	bundle, err := c.content(name)
+	return bundle, checksums.Digest, err
+}
+
+func (c *checking) signature(context.Context) {
+	if c.claim.Unsigned {
+		return
+	}
+	bundle, digest, err := c.sealed(release.ChecksumsBundleName)
+	if err != nil {
+		c.fail(release.ChecksumsBundleName, "%w", err)
+		return
+	}
+	signer, err := c.Blob(bundle, digest, c.claim)
+	if err != nil {
+		c.fail(release.ChecksumsName, "%w", err)
+		return
+	}
+	c.hold(release.ChecksumsName, "signed by %s", signer)
+}
+
+func (c *checking) provenance(context.Context) {
+	if c.claim.Unsigned {
+		return
+	}
+	bundle, digest, err := c.sealed(release.ProvenanceName)
+	if err != nil {
+		c.fail(release.ProvenanceName, "%w", err)
+		return
+	}
+	s, err := c.Statement(bundle, digest, c.claim)
+	if err != nil {
+		c.fail(release.ProvenanceName, "%w", err)
+		return
+	}
+	before := len(c.findings)
+	if err := c.agree(s.Commit); err != nil {
+		c.fail(release.ProvenanceName, "it speaks of %w", err)
+	}
+	want := map[string]release.Digest{release.ChecksumsName: digest}
+	for name, digest := range c.listed {
+		want[name] = digest
+	}
+	for _, name := range slices.Sorted(maps.Keys(want)) {
+		switch got, ok := s.Subjects[name]; {
+		case !ok:
+			c.fail(name, "the provenance does not speak of it")
+		case got != want[name]:
+			c.fail(name, "the provenance speaks of digest %s, want %s", got, want[name])
+		}
+	}
+	for _, name := range slices.Sorted(maps.Keys(s.Subjects)) {
+		if _, ok := want[name]; !ok {
+			c.fail(name, "the provenance speaks of a file that the release does not have")
+		}
+	}
+	if len(c.findings) == before {
+		c.hold(release.ProvenanceName, "%d subjects, signed by %s", len(want), s.Signer)
+	}
+}
+
+// agree demands one commit of everything: the claim's, or else the first that is named.
+func (c *checking) agree(commit string) error {
+	if c.commit == "" {
+		c.commit = commit
+	}
+	switch {
+	case commit == "":
+		return errors.New("no commit")
+	case commit != c.commit:
+		return fmt.Errorf("commit %q, want %s", commit, c.commit)
+	}
+	return nil
+}
+
+func (c *checking) sboms(ctx context.Context) {
+	for _, archive := range c.archives() {
+		if ctx.Err() != nil {
+			return
+		}
+		name := archive + release.SBOMSuffix
+		text, err := c.content(name)
+		if err != nil {
+			c.fail(name, "%w", err)
+			continue
+		}
+		bill, err := c.SBOM(text)
+		switch {
+		case err != nil:
+			c.fail(name, "%w", err)
+		case bill.Version != "v"+c.claim.Version:
+			c.fail(name, "it names %s %s, want v%s", bill.Module, bill.Version, c.claim.Version)
+		case bill.Archive != c.listed[archive]:
+			c.fail(name, "it describes an archive with digest %s, want %s", bill.Archive, c.listed[archive])
+		default:
+			c.hold(name, "%s %s", bill.Module, bill.Version)
+		}
+	}
+}
+
+func (c *checking) binaries(ctx context.Context) {
+	c.executables = map[string][]Executable{}
+	for _, archive := range c.archives() {
+		file, ok := c.files[archive]
+		if !ok {
+			continue // said under checksums
+		}
+		if ctx.Err() != nil {
+			return
+		}
+		found, err := c.Executables(file)
+		if err == nil && len(found) == 0 {
+			err = errors.New("it holds no Go program")
+		}
+		if err != nil {
+			c.fail(archive, "%w", err)
+			continue
+		}
+		c.executables[archive] = found
+		for _, e := range found {
+			err := c.agree(e.Commit)
+			switch {
+			case e.Version != "v"+c.claim.Version:
+				c.fail(archive, "%s says version %q, want v%s", e.Name, e.Version, c.claim.Version)
+			case err != nil:
+				c.fail(archive, "%s says %w", e.Name, err)
+			default:
+				c.hold(archive, "%s %s, commit %.7s", e.Name, e.Version, e.Commit)
+			}
+		}
+	}
+}
+
+func (c *checking) image(ctx context.Context) {
+	if c.claim.Image == "" {
+		return
+	}
+	content, err := c.Image(ctx, c.claim.Image)
+	if err != nil {
+		c.fail(c.claim.Image, "%w", err)
+		return
+	}
+	if c.claim.Digest != "" && content.Digest != c.claim.Digest {
+		c.fail(c.claim.Image, "it names %s, want %s", content.Digest, c.claim.Digest)
+		return
+	}
+	before := len(c.findings)
+	if len(content.Platforms) == 0 {
+		c.fail(c.claim.Image, "it has no platform")
+	}
+	byName := func(a, b release.Target) int { return strings.Compare(a.String(), b.String()) }
+	for _, target := range slices.SortedFunc(maps.Keys(content.Platforms), byName) {
+		files := content.Platforms[target]
+		if len(files) == 0 {
+			c.fail(c.claim.Image, "%s holds no program", target.String())
+		}
+		for _, name := range slices.Sorted(maps.Keys(files)) {
+			if !c.packed(path.Base(name), files[name], target) {
+				c.fail(c.claim.Image, "%s of %s is in no archive for it", name, target.String())
+			}
+		}
+	}
+	if len(c.findings) == before {
+		c.hold(c.claim.Image, "%s, %d platforms", content.Digest, len(content.Platforms))
+	}
+}
+
+// packed tells whether an archive for the target holds the program.
+func (c *checking) packed(name string, digest release.Digest, target release.Target) bool {
+	for archive, found := range c.executables {
+		if c.serves(archive, target) && slices.ContainsFunc(found, func(e Executable) bool { return e.Name == name && e.Digest == digest }) {
+			return true
+		}
+	}
+	return false
+}
+
+// serves tells by an archive's name, BUILD_VERSION_OS_ARCH and its variant, whether it
+// is for the target's port. Variants are left open: an image does not name all of them.
+func (c *checking) serves(archive string, target release.Target) bool {
+	version := "_" + c.claim.Version + "_"
+	at := strings.LastIndex(archive, version)
+	if at < 0 {
+		return false
+	}
+	rest, ok := strings.CutPrefix(archive[at+len(version):], target.OS+"_"+target.Arch)
+	for _, format := range []string{plan.FormatTarGz, plan.FormatTarZst, plan.FormatZip} {
+		if variant, found := strings.CutSuffix(rest, "."+format); ok && found {
+			_, err := release.ParseTarget(target.Port() + "/" + variant)
+			return variant == "" || err == nil
+		}
+	}
+	return false
+}
