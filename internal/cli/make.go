@@ -29,17 +29,10 @@ func (s *session) make(ctx context.Context) (result engine.Result, err error) {
 			err = errors.Join(err, s.dist.Remove())
 		}
 	}()
-	// The licence matcher takes most of a second to build: it is ready when the first
-	// compile is.
-	describer := make(chan describing, 1)
-	go func() {
-		d, err := sbom.New(ctx, s.toolchain.ModuleCache, s.vendor())
-		describer <- describing{d, err}
-	}()
 	layout := engine.Layout{
 		Root: string(s.dist), Binaries: s.dist.Join(dist.BinariesDir), Image: s.dist.Join(dist.ImageDir),
 	}
-	return engine.Make(ctx, s.plan, layout, s.maker(describer))
+	return engine.Make(ctx, s.plan, layout, s.maker())
 }
 
 // describing is an SBOM describer that may have failed to start.
@@ -48,16 +41,9 @@ type describing struct {
 	err error
 }
 
-// vendor is the module's vendor directory, where licences of vendored modules lie.
-func (s *session) vendor() string {
-	if !s.plan.Module.Vendored {
-		return ""
-	}
-	return filepath.Join(s.repo.Top(), filepath.FromSlash(s.plan.Module.Dir), "vendor")
-}
-
 // maker wires the workers to the edges of Make.
-func (s *session) maker(describer chan describing) engine.Maker {
+func (s *session) maker() engine.Maker {
+	describer := make(chan describing, 1)
 	return engine.Maker{
 		Source: func(ctx context.Context, p plan.Plan) (engine.Source, error) {
 			checkout := s.repo.WorkingTree(p)
@@ -67,6 +53,16 @@ func (s *session) maker(describer chan describing) engine.Maker {
 					return engine.Source{}, err
 				}
 			}
+			// The licence matcher takes most of a second to build: it is ready when the
+			// first compile is.
+			go func() {
+				vendor := ""
+				if p.Module.Vendored {
+					vendor = filepath.Join(checkout.Module, "vendor")
+				}
+				d, err := sbom.New(ctx, s.toolchain.ModuleCache, vendor)
+				describer <- describing{d, err}
+			}()
 			return engine.Source{Root: checkout.Root, Module: checkout.Module, Remove: checkout.Remove}, nil
 		},
 		Compile: func(ctx context.Context, src engine.Source, u plan.Unit, out string) error {

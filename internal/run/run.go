@@ -76,7 +76,7 @@ var ErrNotFound = exec.ErrNotFound
 // Error is a program that could not be started or did not end well.
 type Error struct {
 	Command string // name and arguments, for people
-	Output  string // what it printed on stderr (of All: on both), whole
+	Output  string // what it printed on stderr (of All: on both)
 	Err     error  // *exec.ExitError, what wraps exec.ErrNotFound, or the cause of cancelling
 }
 
@@ -99,7 +99,8 @@ func (r Runner) Output(ctx context.Context, dir, name string, args ...string) ([
 
 // Feed is Output with the given bytes on the program's standard input.
 func (r Runner) Feed(ctx context.Context, dir string, input []byte, name string, args ...string) ([]byte, error) {
-	var stdout, stderr bytes.Buffer
+	var stdout bytes.Buffer // whole: it is what was asked for
+	var stderr output
 	cmd := r.command(ctx, dir, name, args)
 	cmd.Stdin, cmd.Stdout, cmd.Stderr = bytes.NewReader(input), &stdout, &stderr
 	err := finish(ctx, cmd, &stderr)
@@ -107,9 +108,10 @@ func (r Runner) Feed(ctx context.Context, dir string, input []byte, name string,
 }
 
 // All runs a program in dir and returns what it printed on stdout and stderr,
-// interleaved as they came. The error is an *Error.
+// interleaved as they came; of more than two megabytes the beginning and the end. The
+// error is an *Error.
 func (r Runner) All(ctx context.Context, dir, name string, args ...string) ([]byte, error) {
-	var both bytes.Buffer
+	var both output
 	cmd := r.command(ctx, dir, name, args)
 	cmd.Stdout, cmd.Stderr = &both, &both
 	err := finish(ctx, cmd, &both)
@@ -129,7 +131,7 @@ func (r Runner) command(ctx context.Context, dir, name string, args []string) *e
 
 // finish runs a program to its end. When it was cancelled, nothing that it started
 // goes on: the caller is about to delete what they would write to.
-func finish(ctx context.Context, cmd *exec.Cmd, output *bytes.Buffer) error {
+func finish(ctx context.Context, cmd *exec.Cmd, printed fmt.Stringer) error {
 	err := cmd.Run()
 	cause := context.Cause(ctx)
 	if cause != nil {
@@ -141,5 +143,5 @@ func finish(ctx context.Context, cmd *exec.Cmd, output *bytes.Buffer) error {
 	if cause != nil {
 		err = cause
 	}
-	return &Error{Command: strings.Join(cmd.Args, " "), Output: output.String(), Err: err}
+	return &Error{Command: strings.Join(cmd.Args, " "), Output: printed.String(), Err: err}
 }

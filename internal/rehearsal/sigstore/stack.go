@@ -176,7 +176,9 @@ func (s *Stack) WriteFiles(dir string) error {
 func (s *Stack) Close() error {
 	var errs []error
 	for name, svc := range s.services {
-		if err := svc.server.Close(); err != nil {
+		// The server closes the listener once it serves, which may be later than now.
+		_ = svc.listener.Close()
+		if err := svc.server.Close(); err != nil && !errors.Is(err, net.ErrClosed) {
 			errs = append(errs, fmt.Errorf("closing %q: %w", name, err))
 		}
 	}
@@ -185,11 +187,12 @@ func (s *Stack) Close() error {
 
 // service is one listener on loopback with an exchangeable handler.
 type service struct {
-	url     string
-	server  *http.Server
-	healthy http.Handler
-	handler atomic.Pointer[http.Handler]
-	calls   atomic.Int64
+	url      string
+	listener net.Listener
+	server   *http.Server
+	healthy  http.Handler
+	handler  atomic.Pointer[http.Handler]
+	calls    atomic.Int64
 }
 
 func serve(h http.Handler) (*service, error) {
@@ -197,7 +200,7 @@ func serve(h http.Handler) (*service, error) {
 	if err != nil {
 		return nil, err
 	}
-	svc := &service{url: "http://" + listener.Addr().String(), healthy: h}
+	svc := &service{url: "http://" + listener.Addr().String(), listener: listener, healthy: h}
 	svc.handler.Store(&h)
 	svc.server = &http.Server{
 		ReadHeaderTimeout: 10 * time.Second,
