@@ -99,6 +99,7 @@ func module(t *testing.T) string {
 	dir := t.TempDir()
 	write(t, dir, map[string]string{
 		"go.mod":            "module example.com/app\n\ngo 1.26\n",
+		"go.work":           "go 1.26\n\nuse ./nowhere\n", // a release is of one module
 		"cmd/app/main.go":   mainGo,
 		"cmd/app/plain.go":  "//go:build !extra && !fromenv\n\npackage main\n\nconst extra = \"plain\"\n",
 		"cmd/app/tagged.go": "//go:build extra\n\npackage main\n\nconst extra = \"tagged\"\n",
@@ -230,7 +231,7 @@ func TestCompileTarget(t *testing.T) {
 // Every variant that a platform may name is one that the toolchain takes.
 func TestVariants(t *testing.T) {
 	dir := module(t)
-	runner := run.New(callers(t, ""))
+	runner := run.New(callers(t, "")).With("GOWORK=off")
 	for arch, variants := range map[string]string{
 		"386": "sse2 softfloat", "amd64": "v1 v2 v3 v4", "arm": "v5 v6 v7",
 		"arm64": "v8.0 v8.1 v8.2 v8.3 v8.4 v8.5 v8.6 v8.7 v8.8 v8.9 v9.0 v9.1 v9.2 v9.3 v9.4 v9.5",

@@ -67,17 +67,17 @@ func TestEmptyEnvironment(t *testing.T) {
 // The last value of a name holds, and a Runner that was made of another one leaves
 // that as it is.
 func TestWith(t *testing.T) {
-	base := run.New([]string{"HOME=/a", "HOME=/b", "GOPROXY=off"})
+	base := run.New([]string{"HOME=/a", "HOME=/b", "GOPROXY=off", "GOPATH=/go"})
 	one, two := base.With("HOME=/c", "GOOS=plan9"), base.With("HOME=/d", "LC_ALL=x")
 	for name, c := range map[string]struct {
 		runner run.Runner
 		want   []string
 		home   string
 	}{
-		"base": {base, append([]string{"HOME=/b", "GOPROXY=off"}, always...), "/b"},
-		"one":  {one, append([]string{"HOME=/c", "GOOS=plan9", "GOPROXY=off"}, always...), "/c"},
-		"two":  {two, []string{"HOME=/d", "GOPROXY=off", "LC_ALL=x", "GIT_OPTIONAL_LOCKS=0", "GIT_TERMINAL_PROMPT=0"}, "/d"},
-		"both": {two.With("HOME=", "HOME=/e"), []string{"HOME=/e", "GOPROXY=off", "LC_ALL=x", "GIT_OPTIONAL_LOCKS=0", "GIT_TERMINAL_PROMPT=0"}, "/e"},
+		"base": {base, append([]string{"HOME=/b", "GOPROXY=off", "GOPATH=/go"}, always...), "/b"},
+		"one":  {one, append([]string{"HOME=/c", "GOOS=plan9", "GOPROXY=off", "GOPATH=/go"}, always...), "/c"},
+		"two":  {two, []string{"HOME=/d", "GOPROXY=off", "GOPATH=/go", "LC_ALL=x", "GIT_OPTIONAL_LOCKS=0", "GIT_TERMINAL_PROMPT=0"}, "/d"},
+		"both": {two.With("HOME=", "HOME=/e"), []string{"HOME=/e", "GOPROXY=off", "GOPATH=/go", "LC_ALL=x", "GIT_OPTIONAL_LOCKS=0", "GIT_TERMINAL_PROMPT=0"}, "/e"},
 	} {
 		slices.Sort(c.want)
 		if got := environment(t, c.runner); !slices.Equal(got, c.want) {

@@ -63,9 +63,9 @@ func result(e task.Event) string {
 func (r *Reporter) entry(e task.Event, state, text string) {
 	r.enter(oneLine(e.Phase))
 	whole := e.State == task.Failed || e.State == task.Note
-	line := r.paint(dim, r.elapsed()) + "  "
+	line := ""
 	if r.options.Mode != Live || r.options.Width() >= roomy {
-		line += pad(oneLine(e.Phase), phaseColumns) + "  "
+		line = r.paint(dim, r.elapsed()) + "  " + pad(oneLine(e.Phase), phaseColumns) + "  "
 	}
 	if name := oneLine(e.Task); name != "" {
 		if r.options.Mode == Live && !whole {
@@ -91,7 +91,8 @@ func (r *Reporter) entry(e task.Event, state, text string) {
 }
 
 // The columns that are kept for phases, and at most for names of tasks, so that what
-// stands behind them is aligned; and from which width on a terminal has room for phases.
+// stands behind them is aligned; and from which width on a terminal has room for times
+// and phases.
 const (
 	phaseColumns = len("preflight")
 	maxName      = 32

@@ -52,11 +52,11 @@ func TestLive(t *testing.T) {
 	c.pass(frame)
 	draw()
 	ended := []string{
-		"   3.0s  hello 漢字        done in 1.0s",
-		"   3.0s  a task with a name that is longer than the window  failed after 1.0s",
+		"hello 漢字            done in 1.0s  x",
+		"a task with a name that is longer than the window  failed after 1.0s",
 		"    one",
 		"    two",
-		"   3.0s  hello_1.…dx.json  done in 1.0s",
+		"hello_1.2.3_…gz.spdx.json  done in 1.0s",
 	}
 	look("three ended", append(ended,
 		string([]rune(spinner)[int((3*time.Second+frame)/frame)%10])+" hello linux/amd64     link 3.1s",

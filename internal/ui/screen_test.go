@@ -131,9 +131,9 @@ func TestFullLine(t *testing.T) {
 		s := newStage(t, 40, 24)
 		s.Progress(task.Event{Phase: "make", Task: "running", State: task.Started})
 		s.draw()
-		s.Progress(task.Event{State: task.Note, Text: strings.Repeat("x", length-columns("   0.0s  preflight  ")) + "y"})
+		s.Progress(task.Event{State: task.Note, Text: strings.Repeat("x", length-1) + "y"})
 		s.draw()
-		s.Progress(task.Event{State: task.Warning, Text: strings.Repeat("x", length-columns("warning: ")) + "y"})
+		s.Progress(task.Event{State: task.Warning, Text: strings.Repeat("x", length-1-columns("warning: ")) + "y"})
 		s.draw()
 		s.end(s.Close)
 		if got := strings.Count(s.screen.String(), "y"); got != 2 {

@@ -88,8 +88,9 @@ type running struct {
 func New(o Options) *Reporter {
 	r := newReporter(o)
 	if o.Mode == Live {
-		r.stop = make(chan struct{})
-		r.drawing.Go(func() { r.redraw(r.stop) })
+		stop := make(chan struct{}) // Close may come before the goroutine runs
+		r.stop = stop
+		r.drawing.Go(func() { r.redraw(stop) })
 	}
 	return r
 }
