@@ -18,7 +18,7 @@ const maxBody = 125_000
 // page is a release, published or draft.
 type page struct {
 	id          int64
-	placeholder string // "untagged-…": its name while it has no page of its own
+	untagged    string // "untagged-…": its name while it has no page of its own
 	tag         string
 	target      string // target_commitish, as it was given
 	name, body  string
@@ -115,7 +115,7 @@ func (s *Server) createRelease(r *http.Request) reply {
 	defer s.mu.Unlock()
 	s.lastID++
 	p := page{
-		id: s.lastID, placeholder: fmt.Sprintf("untagged-%020x", s.lastID*0x9e3779b1),
+		id: s.lastID, untagged: fmt.Sprintf("untagged-%020x", s.lastID*0x9e3779b1),
 		target: s.repo.DefaultBranch, draft: true, createdAt: time.Now().UTC(),
 	}
 	if in.Draft == nil {
@@ -140,7 +140,7 @@ func (s *Server) update(p *page, in pageRequest) reply {
 	changed := *p
 	if p.draft && in.TagName == nil {
 		// GitHub forgets the tag of a draft that is edited without repeating it.
-		changed.tag = p.placeholder
+		changed.tag = p.untagged
 	}
 	if bad := s.change(&changed, in); bad != nil {
 		return *bad

@@ -39,7 +39,7 @@ func nullable(text string) any {
 // shown is how a release is called in addresses: a draft has no page under its tag.
 func (p *page) shown() string {
 	if p.draft {
-		return p.placeholder
+		return p.untagged
 	}
 	return p.tag
 }
