@@ -59,6 +59,9 @@ func (r *Reporter) flush(block []string) {
 	out.WriteString("\r") // keys that were pressed have moved the cursor
 	if rows := s.rows(width); rows > 0 {
 		fmt.Fprintf(&out, "\x1b[%dA", rows)
+		if rows > len(s.live) { // some terminals would join these rows for ever
+			out.WriteString(clearBelow)
+		}
 	}
 	for line := range strings.Lines(s.above.String()) {
 		line = strings.TrimSuffix(line, "\n")

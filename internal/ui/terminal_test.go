@@ -46,7 +46,6 @@ func (s *terminal) write(text string) {
 		text = text[size:]
 		switch {
 		case char == '\n': // the line discipline makes a carriage return of it, too
-			s.rows[s.at].wrapped = false
 			s.down()
 		case char == '\r':
 			s.column, s.wraps = 0, false
@@ -98,13 +97,20 @@ func (s *terminal) control(parameters, letter string) {
 		s.at, s.wraps = s.at-n, false
 	case "J":
 		s.rows = s.rows[:s.at+1]
-		r.cells, r.wrapped = r.cells[:min(s.column, len(r.cells))], false
+		r.clear(s.column)
 	case "K":
-		r.cells, r.wrapped = r.cells[:min(s.column, len(r.cells))], false
+		r.clear(s.column)
 	case "m":
 	default:
 		s.t.Fatalf("sequence %s%s", parameters, letter)
 	}
+}
+
+// clear empties a row from a column on. As in tmux, only a whole row that was emptied
+// has no next row that goes on with its line.
+func (r *row) clear(column int) {
+	r.cells = r.cells[:min(column, len(r.cells))]
+	r.wrapped = r.wrapped && column > 0
 }
 
 // top is the row that the window begins with.
