@@ -37,9 +37,7 @@ const (
 // workflow is the file that a rehearsal signs as; a release has its own.
 const workflow = ".github/workflows/release.yml"
 
-// Identity is what a rehearsal's certificates name for a plan: the workflow, at the tag.
-func Identity(p plan.Plan) string { return run(p).SAN() }
-
+// run is the workflow run that a rehearsal of the plan signs as.
 func run(p plan.Plan) sigstore.Workflow {
 	return sigstore.Workflow{
 		Repository: p.Repository.String(), RepositoryID: "1", OwnerID: "1", Visibility: "public",

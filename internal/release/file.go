@@ -37,7 +37,6 @@ const (
 	KindChecksums  Kind = "checksums"
 	KindBundle     Kind = "bundle"     // a Sigstore bundle over checksums.txt
 	KindProvenance Kind = "provenance" // a Sigstore bundle that holds an in-toto statement
-	KindNotes      Kind = "notes"
 )
 
 // The names of the files that a release carries besides its archives and SBOMs.
