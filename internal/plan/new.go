@@ -72,7 +72,7 @@ func ProjectName(cfg Config, facts Facts) string {
 	if cfg.Project != "" {
 		return cfg.Project
 	}
-	return baseName(facts.Module.Path)
+	return BaseName(facts.Module.Path)
 }
 
 var (

@@ -101,7 +101,7 @@ func builds(cfg Config, facts Facts) ([]Build, error) {
 		if b.Binary == "" {
 			b.Binary = path.Base(clean)
 			if clean == "." {
-				b.Binary = baseName(facts.Module.Path)
+				b.Binary = BaseName(facts.Module.Path)
 			}
 		}
 		if b.Name == "" {
@@ -216,8 +216,9 @@ var (
 	reserved = regexp.MustCompile(`^(?:GO(?:OS|ARCH|ARM|ARM64|AMD64|386|MIPS|MIPS64|PPC64|RISCV64|WASM|FLAGS|WORK|ENV|ROOT|PATH|CACHE|MODCACHE|TOOLCHAIN|PROXY|SUMDB|BIN|TMPDIR)|CGO_ENABLED|GIT_.*|PATH|HOME)$`)
 )
 
-// baseName is the last element of a module path, without its major version.
-func baseName(modulePath string) string {
+// BaseName is the last element of a module path, without its major version: what the
+// go command calls the program in the module's root.
+func BaseName(modulePath string) string {
 	base, _, ok := module.SplitPathVersion(modulePath)
 	if !ok {
 		base = modulePath

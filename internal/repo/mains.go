@@ -10,8 +10,6 @@ import (
 	"strings"
 	"time"
 
-	"golang.org/x/mod/module"
-
 	"github.com/org/pgo-release/internal/plan"
 )
 
@@ -55,11 +53,7 @@ func mains(content map[string][]byte, dir, modulePath string) []plan.Main {
 			continue
 		}
 		if at == dir {
-			base, _, ok := module.SplitPathVersion(modulePath)
-			if !ok {
-				base = modulePath
-			}
-			m.Name = path.Base(base)
+			m.Name = plan.BaseName(modulePath)
 		} else {
 			m.Dir = "./cmd/" + path.Base(at)
 		}
