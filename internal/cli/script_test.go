@@ -16,6 +16,7 @@ import (
 	"testing"
 	"time"
 
+	_ "github.com/inconshreveable/mousetrap" // testdata/hello links it on Windows: testing fetches it, scripts do not
 	"github.com/rogpeppe/go-internal/testscript"
 
 	"github.com/org/pgo-release/internal/cli"
