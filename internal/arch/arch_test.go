@@ -50,34 +50,37 @@ func packages(t *testing.T) []pkg {
 // rooms says, for each room, which other rooms it may import. Domain rooms are pure;
 // workers hold one outside thing each and do not know each other.
 var (
-	domain  = []string{"release", "version", "notes", "plan", "provenance"}
-	workers = []string{"run", "repo", "gobuild", "pack", "sbom", "sign", "image", "github", "action", "ui", "dist", "task"}
+	domain  = []string{"release", "history", "version", "notes", "plan", "provenance"}
+	workers = []string{"run", "repo", "gobuild", "apidiff", "modproxy", "pack", "sbom", "sign", "image", "github", "action", "ui", "dist", "task"}
 	rooms   = map[string][]string{
 		"":           {"cli"},
 		"release":    {},
-		"version":    {},
-		"notes":      {"plan"},
-		"plan":       {"release", "version"},
+		"history":    {},
+		"version":    {"history"},
+		"notes":      {"plan", "history"},
+		"plan":       {"release", "version", "history"},
 		"provenance": {"release", "plan"},
 
-		"run":     {},
-		"task":    {},
-		"ui":      {"task", "release"},
-		"repo":    {"run", "plan", "release", "version", "notes"},
-		"gobuild": {"run", "plan", "release"},
-		"pack":    {"plan", "release"},
-		"sbom":    {"plan", "release"},
-		"sign":    {"provenance", "release"},
-		"image":   {"plan", "release"},
-		"github":  {"plan", "release", "notes"},
-		"action":  {"release"},
-		"dist":    {"plan", "release"},
+		"run":      {},
+		"task":     {},
+		"ui":       {"task", "release"},
+		"repo":     {"run", "plan", "release", "version", "history"},
+		"gobuild":  {"run", "plan", "release"},
+		"apidiff":  {},
+		"modproxy": {},
+		"pack":     {"plan", "release"},
+		"sbom":     {"plan", "release"},
+		"sign":     {"provenance", "release"},
+		"image":    {"plan", "release"},
+		"github":   {"plan", "release", "history"},
+		"action":   {"release"},
+		"dist":     {"plan", "release"},
 
 		"engine": append([]string{"task"}, domain...),
 		"config": {"plan", "release"},
 
-		"rehearsal":          {"rehearsal/hub", "rehearsal/registry", "rehearsal/sigstore", "plan", "release", "notes", "version"},
-		"rehearsal/hub":      {"plan", "release", "notes"},
+		"rehearsal":          {"rehearsal/hub", "rehearsal/registry", "rehearsal/sigstore", "plan", "release", "history", "version"},
+		"rehearsal/hub":      {"plan", "release", "history"},
 		"rehearsal/registry": {},
 		"rehearsal/sigstore": {},
 
@@ -119,6 +122,8 @@ func TestHomes(t *testing.T) {
 		"github.com/invopop/jsonschema":          {"config"},
 		"github.com/klauspost/compress":          {"pack", "image"},
 		"github.com/Masterminds/semver":          {"version"},
+		"golang.org/x/exp/apidiff":               {"apidiff"},
+		"golang.org/x/tools":                     {"apidiff"},
 		"os/exec":                                {"run"},
 		"net/http/httptest":                      {},
 		"testing":                                {},

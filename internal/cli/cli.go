@@ -21,6 +21,7 @@ import (
 	"github.com/org/pgo-release/internal/config"
 	"github.com/org/pgo-release/internal/release"
 	"github.com/org/pgo-release/internal/run"
+	"github.com/org/pgo-release/internal/task"
 	"github.com/org/pgo-release/internal/ui"
 )
 
@@ -55,6 +56,10 @@ func Main(ctx context.Context, w World) int {
 	}
 	if ctx.Err() != nil {
 		err = errors.New("interrupted; running the same command again takes the work up")
+	}
+	if release.ClassOf(err) == release.Idle {
+		a.reporter.Progress(task.Event{State: task.Note, Text: err.Error()})
+		return exitOK
 	}
 	a.reporter.Error(advise(err))
 	return exitCode(ctx, err)
@@ -110,7 +115,8 @@ func (a *app) root() *cobra.Command {
 		Long: `pgo-release turns a version tag of a Go project into a release: cross-compiled
 archives, checksums, SBOMs, signatures, provenance, notes, a container image.
 Without any configuration, and without Docker.`,
-		Example: `  pgo-release plan                      what would be made and published
+		Example: `  pgo-release check                     which version comes next, and why
+  pgo-release plan                      what would be made and published
   pgo-release build --single-target     dist/ for this machine
   pgo-release rehearse --tag v1.2.3     the whole release, on this machine alone
   pgo-release verify owner/repo@v1.2.3  check a published release`,
@@ -133,7 +139,7 @@ Without any configuration, and without Docker.`,
 	root.SetFlagErrorFunc(func(cmd *cobra.Command, err error) error {
 		return release.Misuse("see "+cmd.CommandPath()+" --help", "%w", err)
 	})
-	root.AddCommand(a.planCommand(), a.buildCommand(), a.rehearseCommand(), a.releaseCommand(), a.verifyCommand(), a.versionCommand())
+	root.AddCommand(a.checkCommand(), a.planCommand(), a.buildCommand(), a.rehearseCommand(), a.releaseCommand(), a.verifyCommand(), a.versionCommand())
 	return root
 }
 

@@ -15,7 +15,7 @@ type pages struct{ client *github.Client }
 
 func (p pages) Open(ctx context.Context, pl plan.Plan, body string) (engine.Page, error) {
 	page, err := p.client.Open(ctx, github.Draft{
-		Tag: pl.Tag, Commit: pl.Commit, Title: pl.Title(), Body: body, Prerelease: pl.Prerelease,
+		Tag: pl.Tag, Commit: pl.Commit, Title: pl.Title(), Body: body, Prerelease: pl.Verdict.Prerelease,
 	})
 	return enginePage(page), err
 }
@@ -29,7 +29,7 @@ func (p pages) Assets(ctx context.Context, page engine.Page) ([]release.Publishe
 }
 
 func (p pages) Publish(ctx context.Context, page engine.Page, pl plan.Plan) (engine.Page, error) {
-	published, err := p.client.Publish(ctx, githubPage(page), pl.Latest, pl.Prerelease)
+	published, err := p.client.Publish(ctx, githubPage(page), pl.Verdict.Latest, pl.Verdict.Prerelease)
 	return enginePage(published), err
 }
 

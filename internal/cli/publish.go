@@ -13,6 +13,7 @@ import (
 	"github.com/org/pgo-release/internal/dist"
 	"github.com/org/pgo-release/internal/engine"
 	"github.com/org/pgo-release/internal/github"
+	"github.com/org/pgo-release/internal/history"
 	"github.com/org/pgo-release/internal/image"
 	"github.com/org/pgo-release/internal/pack"
 	"github.com/org/pgo-release/internal/plan"
@@ -20,6 +21,7 @@ import (
 	"github.com/org/pgo-release/internal/release"
 	"github.com/org/pgo-release/internal/sign"
 	"github.com/org/pgo-release/internal/task"
+	"github.com/org/pgo-release/internal/version"
 )
 
 // outside is what lies outside this machine, or stands in for it in a rehearsal.
@@ -30,6 +32,7 @@ type outside struct {
 	trust      sign.Trust
 	workflow   string // prefix of the identities that may have signed; empty: the repository's workflows
 	invocation string // URI of the run
+	proxied    bool   // the module proxy may be asked
 }
 
 // identity is who has to have signed the plan's release.
@@ -48,7 +51,7 @@ func (s *session) publish(ctx context.Context, o outside) (dist.Report, error) {
 	// is no use in compiling what may not be published.
 	group, shared := errgroup.WithContext(ctx)
 	group.Go(func() (err error) { published, err = s.preflight(shared, o); return err })
-	group.Go(func() (err error) { body, err = s.notes(shared, o.github); return err })
+	group.Go(func() (err error) { body, err = s.judge(shared, o); return err })
 	group.Go(func() (err error) { result, err = s.make(shared); return err })
 	if err := group.Wait(); err != nil {
 		return dist.Report{}, err
@@ -85,6 +88,29 @@ func (s *session) publish(ctx context.Context, o outside) (dist.Report, error) {
 	return report, s.verifyPublished(ctx, o, receipt)
 }
 
+// judge applies the whole version policy, with what only GitHub and the files can
+// tell, and writes the notes from the same history.
+func (s *session) judge(ctx context.Context, o outside) (body string, err error) {
+	in := plan.PolicyInput(s.config, s.facts)
+	var happened past
+	var found source
+	group, shared := errgroup.WithContext(ctx)
+	group.Go(func() (err error) { happened, err = s.past(shared, s.plan.Verdict.Previous, o.github); return err })
+	group.Go(func() (err error) { found, err = s.readSource(shared, s.plan.Verdict.Base); return err })
+	group.Go(func() (err error) {
+		in.Page, in.Served, err = s.elsewhere(shared, o.github, s.plan.Tag, o.proxied)
+		return err
+	})
+	if err := group.Wait(); err != nil {
+		return "", err
+	}
+	in.API, in.Sums = found.api, found.sums
+	if s.plan.Verdict.Previous == s.plan.Verdict.Base { // else what is older was judged with an earlier prerelease
+		in.Changes = history.Changes(happened.commits, happened.pulls, happened.of)
+	}
+	return s.notes(happened), s.judged(version.Judge(in))
+}
+
 // preflight asks GitHub whether the release can be published at all, and tells
 // whether it already is.
 func (s *session) preflight(ctx context.Context, o outside) (published bool, err error) {
@@ -98,7 +124,7 @@ func (s *session) preflight(ctx context.Context, o outside) (published bool, err
 			return "", release.Reject("fetch the tags again (git fetch --tags --force), or release the next version",
 				"tag %q names commit %s on GitHub and %s here", s.plan.Tag, commit, s.plan.Commit)
 		}
-		if err := o.github.CheckWrite(ctx, s.plan.Tag, s.plan.Previous); err != nil {
+		if err := o.github.CheckWrite(ctx, s.plan.Tag, s.plan.Verdict.Previous); err != nil {
 			return "", err
 		}
 		page, err := o.github.Find(ctx, s.plan.Tag)

@@ -63,7 +63,7 @@ func (s *session) rehearse(ctx context.Context) (_ dist.Report, err error) {
 			return dist.Report{}, fmt.Errorf("printing the plan: %w", err)
 		}
 	}
-	history, err := s.repo.Commits(ctx, s.plan.Previous, s.plan.Commit)
+	history, err := s.repo.Commits(ctx, s.plan.Verdict.Previous, s.plan.Commit)
 	if err != nil {
 		return dist.Report{}, err
 	}

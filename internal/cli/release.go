@@ -67,7 +67,7 @@ func (s *session) online(ctx context.Context, actions *action.Runner, inActions 
 	}
 	o := outside{
 		github: client, registry: image.Access{Token: token, User: s.getenv("GITHUB_ACTOR")},
-		workflow: s.values.String("workflow"),
+		workflow: s.values.String("workflow"), proxied: true,
 	}
 	if inActions {
 		o.invocation = actions.InvocationID()

@@ -101,8 +101,8 @@ func outputsOf(p plan.Plan, r dist.Report, dir string) (map[string]string, error
 		return nil, fmt.Errorf("setting the output %q: %w", "assets", err)
 	}
 	out := map[string]string{
-		"version": r.Version, "tag": r.Tag, "previous-tag": p.Previous,
-		"prerelease": strconv.FormatBool(p.Prerelease), "latest": strconv.FormatBool(p.Latest),
+		"version": r.Version, "tag": r.Tag, "previous-tag": p.Verdict.Previous,
+		"prerelease": strconv.FormatBool(p.Verdict.Prerelease), "latest": strconv.FormatBool(p.Verdict.Latest),
 		"release-url": r.Release.URL, "release-id": strconv.FormatInt(r.Release.ID, 10),
 		"assets": string(assets), "dist": dir, "image": "", "image-digest": "",
 	}

@@ -15,6 +15,7 @@ import (
 	"github.com/org/pgo-release/internal/release"
 	"github.com/org/pgo-release/internal/repo"
 	"github.com/org/pgo-release/internal/run"
+	"github.com/org/pgo-release/internal/version"
 )
 
 // session is what every command about a project begins with: configuration and facts
@@ -22,6 +23,7 @@ import (
 type session struct {
 	*app
 	dir       string // that the user named
+	runner    run.Runner
 	repo      *repo.Repo
 	toolchain gobuild.Toolchain
 	facts     plan.Facts
@@ -33,7 +35,26 @@ type session struct {
 // open reads configuration and facts and makes the plan. adjust may change the
 // configuration when the facts are known; nil leaves it.
 func (a *app) open(ctx context.Context, adjust func(*plan.Config, plan.Facts)) (*session, error) {
-	s := &session{app: a, dir: a.values.String("directory")}
+	s, err := a.read(ctx, a.values.String("tag"))
+	if err != nil {
+		return nil, err
+	}
+	if adjust != nil {
+		adjust(&s.config, s.facts)
+	}
+	if !s.config.Snapshot {
+		if err := s.since(ctx, version.Base(plan.PolicyInput(s.config, s.facts))); err != nil {
+			return nil, err
+		}
+	}
+	s.plan, err = plan.New(s.config, s.facts)
+	return s, err
+}
+
+// read reads configuration and facts. tag is what to release; empty: what started the
+// job, or the tag of the commit.
+func (a *app) read(ctx context.Context, tag string) (*session, error) {
+	s := &session{app: a, dir: a.values.String("directory"), runner: run.New(a.Environ)}
 	if info, err := os.Stat(s.dir); err != nil || !info.IsDir() {
 		return nil, release.Misuse("name an existing directory with -C", "directory %q: not there", s.dir)
 	}
@@ -42,28 +63,32 @@ func (a *app) open(ctx context.Context, adjust func(*plan.Config, plan.Facts)) (
 	if s.config, err = a.readConfig(); err != nil {
 		return nil, err
 	}
-	runner := run.New(a.Environ)
 	actions, inActions := action.Detect(a.getenv, a.Out)
-	if inActions && s.config.Tag == "" {
+	if s.config.Tag = tag; inActions && tag == "" {
 		s.config.Tag, _ = actions.Ref()
 	}
 	group, shared := errgroup.WithContext(ctx)
 	group.Go(func() (err error) {
-		if s.repo, err = repo.Open(shared, runner, s.dir, inActions); err == nil {
-			s.facts, err = s.repo.Facts(shared, s.config.Tag)
+		if s.repo, err = repo.Open(shared, s.runner, s.dir, inActions); err != nil {
+			return err
 		}
+		if err := a.deepen(shared, s.repo, inActions); err != nil {
+			return err
+		}
+		s.facts, err = s.repo.Facts(shared, s.config.Tag)
 		return err
 	})
-	group.Go(func() (err error) { s.toolchain, err = gobuild.Probe(shared, runner, s.dir); return err })
+	group.Go(func() (err error) { s.toolchain, err = gobuild.Probe(shared, s.runner, s.dir); return err })
 	if err := group.Wait(); err != nil {
 		return nil, err
 	}
-	s.facts.Toolchain, s.facts.Ports = s.toolchain.Version, s.toolchain.Ports
-	if adjust != nil {
-		adjust(&s.config, s.facts)
+	if s.facts.Commit != s.facts.Head && !s.config.Snapshot { // which may ask for another toolchain
+		if s.toolchain, err = gobuild.ProbeFor(ctx, s.runner, s.facts.Go); err != nil {
+			return nil, err
+		}
 	}
-	s.plan, err = plan.New(s.config, s.facts)
-	return s, err
+	s.facts.Toolchain, s.facts.Ports = s.toolchain.Version, s.toolchain.Ports
+	return s, nil
 }
 
 // readConfig loads the file that the user named, or the default one where it exists,

@@ -27,7 +27,15 @@ func Apply(cfg plan.Config, v Values) plan.Config {
 	if sign := v.String("sign"); sign != "" {
 		cfg.Sign = sign
 	}
+	if policy := v.String("version-policy"); policy != "" {
+		cfg.VersionPolicy = policy
+	}
+	if style := v.String("prerelease-style"); style != "" {
+		cfg.PrereleaseStyle = style
+	}
 	cfg.Tag = v.String("tag")
+	cfg.PreviousTag = v.String("previous-tag")
+	cfg.AllowRetracted = v.Bool("allow-retracted")
 	cfg.Repository = v.String("repository")
 	cfg.Snapshot = v.Bool("snapshot")
 	cfg.Draft = v.Bool("draft")

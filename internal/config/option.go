@@ -44,6 +44,7 @@ const DefaultFile = ".pgo-release.yaml"
 
 // The commands that only some options belong to.
 const (
+	cmdCheck    = "check"
 	cmdPlan     = "plan"
 	cmdBuild    = "build"
 	cmdRehearse = "rehearse"
@@ -55,13 +56,24 @@ const (
 // rights, then what every command has. The caller may change the slice.
 func Options() []Option {
 	planning := []string{cmdPlan, cmdBuild, cmdRehearse, cmdRelease}
+	judging := append([]string{cmdCheck}, planning...)
 	return []Option{
-		{Name: "tag", Input: "tag", Kind: KindString, Commands: planning,
+		{Name: "tag", Input: "tag", Kind: KindString, Commands: judging,
 			Help: "Version tag to release, such as v1.2.3; without it, the tag that points at the commit"},
+		{Name: "version-policy", Input: "version-policy", Kind: KindString, Choices: []string{"off", "warn", "standard", "strict"}, Commands: judging,
+			Help: "How strictly versions are judged: off, warn, standard or strict; without it, standard"},
+		{Name: "prerelease-style", Input: "prerelease-style", Kind: KindString, Choices: []string{"dotted", "any"}, Commands: judging,
+			Help: "How a prerelease is written: dotted as in rc.1, or any; without it, dotted"},
+		{Name: "allow-retracted", Input: "allow-retracted", Kind: KindBool, Default: "false", Commands: judging,
+			Help: "Release a version that its own go.mod retracts, because it only carries retractions"},
+		{Name: "previous-tag", Input: "previous-tag", Kind: KindString, Commands: judging,
+			Help: "Tag that the release notes start from; without it, the previous version"},
+		{Name: "no-api", Kind: KindBool, Default: "false", Commands: []string{cmdCheck, cmdRehearse, cmdRelease},
+			Help: "Leave the exported API uncompared"},
 		{Name: "platforms", Input: "platforms", Kind: KindList, Commands: planning,
 			Help: "Platforms as os/arch or os/arch/variant, instead of those of the configuration"},
 		{Name: "repository", Input: "repository", Env: "GITHUB_REPOSITORY", Kind: KindString,
-			Commands: []string{cmdPlan, cmdBuild, cmdRehearse, cmdRelease, cmdVerify},
+			Commands: append(slices.Clone(judging), cmdVerify),
 			Help:     "Repository on GitHub as OWNER/NAME; without it, the one that the remote origin names"},
 		{Name: "image", Input: "image", Kind: KindString, Commands: []string{cmdPlan, cmdBuild, cmdRehearse, cmdRelease, cmdVerify},
 			Help: "Repository of the container image, such as ghcr.io/owner/app"},
@@ -74,9 +86,9 @@ func Options() []Option {
 		{Name: "snapshot", Kind: KindBool, Default: "false", Commands: []string{cmdBuild},
 			Help: "Build the working tree as it is, with a version that says so"},
 		{Name: "token", Input: "token", Env: "GITHUB_TOKEN", InputDefault: "${{ github.token }}", Kind: KindString, Secret: true,
-			Commands: []string{cmdRelease, cmdVerify},
+			Commands: []string{cmdCheck, cmdRelease, cmdVerify},
 			Help:     "Token for GitHub and its registry"},
-		{Name: "api-url", Env: "GITHUB_API_URL", Kind: KindString, Commands: []string{cmdRelease, cmdVerify},
+		{Name: "api-url", Env: "GITHUB_API_URL", Kind: KindString, Commands: []string{cmdCheck, cmdRelease, cmdVerify},
 			Help: "Address of GitHub's API; without it, github.com's"},
 		{Name: "upload-url", Env: "GITHUB_UPLOAD_URL", Kind: KindString, Commands: []string{cmdRelease, cmdVerify},
 			Help: "Address that assets are uploaded to; without it, the one that belongs to the API"},
@@ -88,7 +100,7 @@ func Options() []Option {
 			Help: "Sigstore signing configuration to sign with; without it, the public one"},
 		{Name: "directory", Short: "C", Input: "working-directory", Kind: KindDirectory, Default: ".",
 			Help: "Directory of the Go module"},
-		{Name: "config", Input: "config", Kind: KindFile, Default: DefaultFile, Commands: planning,
+		{Name: "config", Input: "config", Kind: KindFile, Default: DefaultFile, Commands: judging,
 			Help: "Configuration file, relative to the directory; the default one may be absent"},
 		{Name: "json", Kind: KindBool, Default: "false",
 			Help: "Print results and progress as JSON"},

@@ -7,7 +7,7 @@ import (
 	"time"
 
 	"github.com/org/pgo-release/internal/github"
-	"github.com/org/pgo-release/internal/notes"
+	"github.com/org/pgo-release/internal/history"
 	"github.com/org/pgo-release/internal/plan"
 	"github.com/org/pgo-release/internal/rehearsal/hub"
 	"github.com/org/pgo-release/internal/release"
@@ -98,28 +98,28 @@ func TestTagCommit(t *testing.T) {
 }
 
 func TestPullRequests(t *testing.T) {
-	merged := notes.PullRequest{
+	merged := history.PullRequest{
 		Number: 12, Title: "Add x", Body: "Why", URL: "https://github.com/octo/hello/pull/12", Author: "ann",
 		Labels: []string{"bug", "feature"}, MergeCommit: first, Base: "octo/hello",
 		MergedAt: time.Date(2026, 1, 2, 3, 4, 5, 0, time.UTC),
 	}
-	robot := notes.PullRequest{
+	robot := history.PullRequest{
 		Number: 3, Title: "Bump x", URL: "https://github.com/octo/hello/pull/3", Author: "dependabot[bot]", Bot: true,
 		MergeCommit: first, Base: "octo/hello", MergedAt: merged.MergedAt,
 	}
-	open := notes.PullRequest{Number: 4, Title: "Open", MergeCommit: first, Base: "octo/hello"}
+	open := history.PullRequest{Number: 4, Title: "Open", MergeCommit: first, Base: "octo/hello"}
 	s := start(t, func(r *hub.Repo) {
-		r.PullRequests = []notes.PullRequest{merged, robot, open}
+		r.PullRequests = []history.PullRequest{merged, robot, open}
 		r.Commits = map[string]bool{first: true, second: true}
 	})
-	same := func(got, want notes.PullRequest) bool {
+	same := func(got, want history.PullRequest) bool {
 		labels := strings.Join(got.Labels, ",") == strings.Join(want.Labels, ",")
 		got.Labels, want.Labels = nil, nil
 		return labels && got.Number == want.Number && got.Title == want.Title && got.Body == want.Body && got.URL == want.URL &&
 			got.Author == want.Author && got.Bot == want.Bot && got.MergeCommit == want.MergeCommit &&
 			got.Base == want.Base && got.MergedAt.Equal(want.MergedAt)
 	}
-	for _, want := range []notes.PullRequest{merged, robot} {
+	for _, want := range []history.PullRequest{merged, robot} {
 		if got, err := s.client.PullRequest(t.Context(), want.Number); err != nil || got == nil || !same(*got, want) {
 			t.Errorf("got %+v, %v, want %+v", got, err, want)
 		}
@@ -148,7 +148,7 @@ func TestPullRequests(t *testing.T) {
 func TestManyPullRequestsOfACommit(t *testing.T) {
 	s := start(t, func(r *hub.Repo) {
 		for i := range 230 {
-			r.PullRequests = append(r.PullRequests, notes.PullRequest{Number: 230 - i, MergeCommit: first, MergedAt: time.Unix(1e9, 0)})
+			r.PullRequests = append(r.PullRequests, history.PullRequest{Number: 230 - i, MergeCommit: first, MergedAt: time.Unix(1e9, 0)})
 		}
 	})
 	got, err := s.client.PullRequestsOf(t.Context(), first)

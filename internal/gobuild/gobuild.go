@@ -24,6 +24,8 @@ type Toolchain struct {
 	Version     string   // such as "go1.26.8"
 	Ports       []string // os/arch that it compiles for
 	ModuleCache string   // GOMODCACHE
+	Proxy       string   // GOPROXY
+	NoProxy     string   // GONOPROXY: patterns of modules that no proxy is asked for
 
 	run run.Runner
 }
@@ -42,7 +44,7 @@ func Probe(ctx context.Context, base run.Runner, dir string) (Toolchain, error) 
 	if err := json.Unmarshal(out, &settings); err != nil {
 		return Toolchain{}, fmt.Errorf("asking the go command for its settings: %w", err)
 	}
-	t := Toolchain{Version: settings["GOVERSION"], ModuleCache: settings["GOMODCACHE"]}
+	t := Toolchain{Version: settings["GOVERSION"], ModuleCache: settings["GOMODCACHE"], Proxy: settings["GOPROXY"], NoProxy: settings["GONOPROXY"]}
 	delete(settings, "GOVERSION")
 	for _, name := range slices.Sorted(maps.Keys(settings)) {
 		base = base.With(name + "=" + settings[name])
@@ -55,6 +57,23 @@ func Probe(ctx context.Context, base run.Runner, dir string) (Toolchain, error) 
 	t.Ports = strings.Fields(string(ports))
 	return t, nil
 }
+
+// ProbeFor is Probe for a module that is not checked out: lines are those of its
+// go.mod that choose a toolchain.
+func ProbeFor(ctx context.Context, base run.Runner, lines string) (t Toolchain, err error) {
+	dir, err := os.MkdirTemp("", "pgo-release-toolchain-")
+	if err != nil {
+		return Toolchain{}, fmt.Errorf("asking the go command for its settings: %w", err)
+	}
+	defer func() { err = errors.Join(err, os.RemoveAll(dir)) }()
+	if err := os.WriteFile(filepath.Join(dir, "go.mod"), []byte("module toolchain\n"+lines), 0o644); err != nil {
+		return Toolchain{}, fmt.Errorf("asking the go command for its settings: %w", err)
+	}
+	return Probe(ctx, base, dir)
+}
+
+// Environ is the environment that the go command runs with, NAME=value.
+func (t Toolchain) Environ() []string { return t.run.Environ() }
 
 // Failure is a compile that failed.
 type Failure struct {

@@ -1,13 +1,15 @@
+// Package notes writes release notes from merged pull requests and commits. It is
+// pure: history in, Markdown out. Everything in the history is hostile text until
+// it is escaped here.
 package notes
 
 import (
 	"cmp"
-	"regexp"
 	"slices"
-	"strconv"
 	"strings"
 	"time"
 
+	"github.com/org/pgo-release/internal/history"
 	"github.com/org/pgo-release/internal/plan"
 )
 
@@ -16,8 +18,8 @@ type Input struct {
 	Tag           string
 	Previous      string // tag that the range begins after; empty: the first release
 	Repository    plan.Repository
-	Commits       []Commit // of the range, newest first, as git lists them
-	PullRequests  []PullRequest
+	Commits       []history.Commit // of the range, newest first, as git lists them
+	PullRequests  []history.PullRequest
 	Of            map[string][]int // numbers of the pull requests that a commit came with, by hash
 	Configuration plan.Notes
 }
@@ -64,24 +66,6 @@ func order() []string {
 	return []string{breaking, features, fixes, performance, reverts, documentation, other, dependencies}
 }
 
-var (
-	mergeSubject = regexp.MustCompile(`^Merge pull request #([1-9][0-9]{0,8}) from `)
-	squashSuffix = regexp.MustCompile(`\(#([1-9][0-9]{0,8})\)$`)
-)
-
-// Numbers are the pull requests that a commit's message says it came with: the one of
-// "Merge pull request #N from …", or the one at the end of the subject, "(#N)".
-func Numbers(c Commit) []int {
-	for _, form := range []*regexp.Regexp{mergeSubject, squashSuffix} {
-		if m := form.FindStringSubmatch(strings.TrimSpace(c.Subject)); m != nil {
-			if n, err := strconv.Atoi(m[1]); err == nil {
-				return []int{n}
-			}
-		}
-	}
-	return nil
-}
-
 // New sorts the history into sections: the pull requests that were merged in the
 // range into this repository, and of the commits that came without one those that
 // stand on the main line. Entries are ordered by time, then by number.
@@ -90,11 +74,11 @@ func New(in Input) Notes {
 	found := map[string][]Entry{}
 	for _, pr := range listed {
 		if section := in.section(pr); section != "" {
-			found[section] = append(found[section], pr.entry())
+			found[section] = append(found[section], pullEntry(pr))
 		}
 	}
 	for _, c := range in.direct(listed) {
-		section, entry := c.entry()
+		section, entry := commitEntry(c)
 		found[section] = append(found[section], entry)
 	}
 	n := Notes{Tag: in.Tag, Previous: in.Previous, Repository: in.Repository}
@@ -111,12 +95,12 @@ func New(in Input) Notes {
 }
 
 // merged are the pull requests of the range, each once.
-func (in Input) merged() []PullRequest {
+func (in Input) merged() []history.PullRequest {
 	inside := map[string]bool{}
 	for _, c := range in.Commits {
 		inside[c.SHA] = true
 	}
-	var out []PullRequest
+	var out []history.PullRequest
 	seen := map[int]bool{}
 	for _, pr := range in.PullRequests {
 		// In a fork, numbers in messages speak of the upstream's pull requests.
@@ -130,7 +114,7 @@ func (in Input) merged() []PullRequest {
 }
 
 // direct are the commits of the main line that came without a pull request.
-func (in Input) direct(listed []PullRequest) []Commit {
+func (in Input) direct(listed []history.PullRequest) []history.Commit {
 	numbers := map[int]bool{}
 	covered := map[string]bool{}
 	for _, pr := range listed {
@@ -140,11 +124,11 @@ func (in Input) direct(listed []PullRequest) []Commit {
 	for sha, of := range in.Of {
 		covered[sha] = covered[sha] || slices.ContainsFunc(of, func(n int) bool { return numbers[n] })
 	}
-	parents := map[string]Commit{}
+	parents := map[string]history.Commit{}
 	for _, c := range in.Commits {
 		parents[c.SHA] = c
 	}
-	var out []Commit
+	var out []history.Commit
 	if len(in.Commits) == 0 {
 		return nil
 	}
@@ -160,21 +144,21 @@ func (in Input) direct(listed []PullRequest) []Commit {
 	return out
 }
 
-func (pr PullRequest) entry() Entry {
+func pullEntry(pr history.PullRequest) Entry {
 	e := Entry{Text: pr.Title, Number: pr.Number, SHA: pr.MergeCommit, URL: pr.URL, Author: pr.Author, Bot: pr.Bot, Time: pr.MergedAt}
-	if t, ok := parseTitle(pr.Title); ok {
-		e.Scope, e.Text = t.scope, t.text
+	if t, ok := history.ParseTitle(pr.Title); ok {
+		e.Scope, e.Text = t.Scope, t.Text
 	}
 	return e
 }
 
-func (c Commit) entry() (section string, e Entry) {
+func commitEntry(c history.Commit) (section string, e Entry) {
 	e = Entry{Text: c.Subject, SHA: c.SHA, Time: c.Time}
 	section = other
-	if t, ok := parseTitle(c.Subject); ok {
-		e.Scope, e.Text, section = t.scope, t.text, t.section()
+	if t, ok := history.ParseTitle(c.Subject); ok {
+		e.Scope, e.Text, section = t.Scope, t.Text, sectionOf(t)
 	}
-	if breakingFooter.MatchString(c.Body) {
+	if history.BreakingFooter(c.Body) {
 		section = breaking
 	}
 	return section, e

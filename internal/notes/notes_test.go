@@ -2,13 +2,13 @@ package notes_test
 
 import (
 	"fmt"
-	"reflect"
 	"regexp"
 	"strings"
 	"testing"
 	"time"
 	"unicode/utf8"
 
+	"github.com/org/pgo-release/internal/history"
 	"github.com/org/pgo-release/internal/notes"
 	"github.com/org/pgo-release/internal/plan"
 )
@@ -18,20 +18,20 @@ func sha(n int) string { return fmt.Sprintf("%040x", n) }
 func day(n int) time.Time { return time.Date(2026, 3, n, 0, 0, 0, 0, time.UTC) }
 
 // line is a history in which each commit has the one before it as parent, newest first.
-func line(subjects ...string) []notes.Commit {
-	var out []notes.Commit
+func line(subjects ...string) []history.Commit {
+	var out []history.Commit
 	for i, s := range subjects {
-		c := notes.Commit{SHA: sha(i + 1), Subject: s, Author: "A", Time: day(i + 1)}
+		c := history.Commit{SHA: sha(i + 1), Subject: s, Author: "A", Time: day(i + 1)}
 		if i > 0 {
 			c.Parents = []string{sha(i)}
 		}
-		out = append([]notes.Commit{c}, out...)
+		out = append([]history.Commit{c}, out...)
 	}
 	return out
 }
 
-func pull(number, merge int, title string, labels ...string) notes.PullRequest {
-	return notes.PullRequest{
+func pull(number, merge int, title string, labels ...string) history.PullRequest {
+	return history.PullRequest{
 		Number: number, Title: title, URL: fmt.Sprintf("https://github.com/o/r/pull/%d", number),
 		Author: "octocat", Labels: labels, MergeCommit: sha(merge), Base: "o/r", MergedAt: day(merge),
 	}
@@ -58,7 +58,7 @@ func TestHistories(t *testing.T) {
 		"nothing": {notes.Input{}, "No changes.\n"},
 		"sections and their order": {notes.Input{
 			Commits: line("a (#1)", "b (#2)", "c (#3)", "d (#4)", "e (#5)", "f (#6)"),
-			PullRequests: []notes.PullRequest{
+			PullRequests: []history.PullRequest{
 				pull(6, 6, "Bump x", "dependencies"), pull(5, 5, "fix(api)!: drop field"), pull(4, 4, "docs: say more"),
 				pull(3, 3, "feat(cli): add flag"), pull(2, 2, "prefix: not a type"), pull(1, 1, "Mend it", "bug"),
 			},
@@ -95,24 +95,24 @@ func TestHistories(t *testing.T) {
 - two ([0000000](https://github.com/o/r/commit/0000000000000000000000000000000000000002))
 `},
 		"a rebase merge is one entry": {notes.Input{
-			Commits: line("one", "two", "three"), PullRequests: []notes.PullRequest{pull(20, 3, "All three"), pull(20, 3, "All three")},
+			Commits: line("one", "two", "three"), PullRequests: []history.PullRequest{pull(20, 3, "All three"), pull(20, 3, "All three")},
 			Of: map[string][]int{sha(1): {20}, sha(2): {20}, sha(3): {20}},
 		}, "### Other\n\n- All three ([#20](https://github.com/o/r/pull/20)) by @octocat\n"},
 		"a merge commit and its branch": {notes.Input{
-			Commits: []notes.Commit{
+			Commits: []history.Commit{
 				{SHA: sha(9), Parents: []string{sha(1), sha(2)}, Subject: "Merge pull request #7 from o/branch", Time: day(9)},
 				{SHA: sha(2), Parents: []string{sha(1)}, Subject: "on the branch", Time: day(2)},
 			},
-			PullRequests: []notes.PullRequest{pull(7, 9, "The branch")},
+			PullRequests: []history.PullRequest{pull(7, 9, "The branch")},
 		}, "### Other\n\n- The branch ([#7](https://github.com/o/r/pull/7)) by @octocat\n"},
 		"a fork's upstream number": {notes.Input{
 			Commits:      line("sync (#7)"),
-			PullRequests: []notes.PullRequest{pull(7, 99, "Unrelated")},
+			PullRequests: []history.PullRequest{pull(7, 99, "Unrelated")},
 			Of:           map[string][]int{sha(1): {7}},
 		}, "### Other\n\n- sync \\(#&#8203;7\\) ([0000000](https://github.com/o/r/commit/0000000000000000000000000000000000000001))\n"},
 		"left out": {notes.Input{
 			Commits: line("a (#1)", "b (#2)", "c (#3)"),
-			PullRequests: []notes.PullRequest{
+			PullRequests: []history.PullRequest{
 				pull(1, 1, "one", "Skip-Changelog"), pull(2, 2, "two", "internal"), pull(3, 3, "three"),
 			},
 			Of:            map[string][]int{sha(1): {1}, sha(2): {2}, sha(3): {3}},
@@ -124,17 +124,6 @@ func TestHistories(t *testing.T) {
 				t.Errorf("got\n%s\nwant\n%s", got, c.want)
 			}
 		})
-	}
-}
-
-func TestNumbers(t *testing.T) {
-	for subject, want := range map[string][]int{
-		"Merge pull request #12 from o/b": {12}, "feat: x (#7)": {7}, "x (#7) y": nil, "fixes #7": nil,
-		"x (#0)": nil, "x (#99999999999999999999)": nil, `Revert "x (#1)" (#2)`: {2},
-	} {
-		if got := notes.Numbers(notes.Commit{Subject: subject}); !reflect.DeepEqual(got, want) {
-			t.Errorf("%q: %v, want %v", subject, got, want)
-		}
 	}
 }
 
@@ -162,7 +151,7 @@ func TestTitles(t *testing.T) {
 		strings.Repeat("é", 301):         "- " + strings.Repeat("é", 299) + "…",
 		strings.Repeat("é", 300):         "- " + strings.Repeat("é", 300),
 	} {
-		got := write(t, notes.Input{Commits: line("x (#1)"), PullRequests: []notes.PullRequest{pull(1, 1, title)}})
+		got := write(t, notes.Input{Commits: line("x (#1)"), PullRequests: []history.PullRequest{pull(1, 1, title)}})
 		if !strings.Contains(got, want+" ([#1](https://github.com/o/r/pull/1)) by @octocat\n") {
 			t.Errorf("%.40q: %q\nwant %q", title, got, want)
 		}
@@ -173,7 +162,7 @@ func TestTitles(t *testing.T) {
 func TestLength(t *testing.T) {
 	var in notes.Input
 	for i := range 4000 {
-		in.Commits = append(in.Commits, notes.Commit{SHA: sha(i + 1)})
+		in.Commits = append(in.Commits, history.Commit{SHA: sha(i + 1)})
 		in.PullRequests = append(in.PullRequests, pull(i+1, i+1, strings.Repeat("long ", 20)))
 	}
 	text := write(t, in)
@@ -193,7 +182,7 @@ func FuzzTitle(f *testing.F) {
 	inert := regexp.MustCompile(`@[A-Za-z0-9]|#[0-9]|://|<|^\s*([-+*>]|[0-9]+[.)])\s|[\x00-\x1f\x7f]|[\x{200b}-\x{200f}\x{202a}-\x{202e}\x{2066}-\x{2069}]`)
 	plain := regexp.MustCompile("(^|[^\\\\])(\\\\\\\\)*[`*_\\[\\]|]") // a sign that no backslash guards
 	f.Fuzz(func(t *testing.T, title string) {
-		in := notes.Input{Repository: repository, Commits: line("x (#1)"), PullRequests: []notes.PullRequest{pull(1, 1, title)}}
+		in := notes.Input{Repository: repository, Commits: line("x (#1)"), PullRequests: []history.PullRequest{pull(1, 1, title)}}
 		text := notes.New(in).Markdown()
 		if !utf8.ValidString(text) || len(text) > notes.MaxBytes {
 			t.Fatalf("%d bytes, valid %v", len(text), utf8.ValidString(text))

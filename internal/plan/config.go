@@ -18,10 +18,15 @@ type Config struct {
 	Sign      string   `yaml:"sign" json:"sign,omitempty" jsonschema:"enum=keyless,enum=none,description=How the release is signed; default: keyless"`
 	Notes     Notes    `yaml:"notes" json:"notes,omitzero" jsonschema:"description=The release notes"`
 
-	Tag        string `yaml:"-" json:"-"` // what to release when HEAD carries no tag
-	Repository string `yaml:"-" json:"-"` // owner/name on GitHub; empty: from the facts
-	Snapshot   bool   `yaml:"-" json:"-"` // the working tree as it is
-	Draft      bool   `yaml:"-" json:"-"` // leave the release a draft
+	VersionPolicy   string `yaml:"version-policy" json:"version-policy,omitempty" jsonschema:"enum=off,enum=warn,enum=standard,enum=strict,description=How strictly versions are judged; default: standard"`
+	PrereleaseStyle string `yaml:"prerelease-style" json:"prerelease-style,omitempty" jsonschema:"enum=dotted,enum=any,description=How a prerelease is written; default: dotted\\, as in rc.1"`
+
+	Tag            string `yaml:"-" json:"-"` // what to release when HEAD carries no tag
+	Repository     string `yaml:"-" json:"-"` // owner/name on GitHub; empty: from the facts
+	PreviousTag    string `yaml:"-" json:"-"` // that the notes start from; empty: decided by the version policy
+	AllowRetracted bool   `yaml:"-" json:"-"` // the version only carries retractions
+	Snapshot       bool   `yaml:"-" json:"-"` // the working tree as it is
+	Draft          bool   `yaml:"-" json:"-"` // leave the release a draft
 }
 
 // Build is one program.

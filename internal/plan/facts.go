@@ -3,6 +3,7 @@ package plan
 import (
 	"time"
 
+	"github.com/org/pgo-release/internal/history"
 	"github.com/org/pgo-release/internal/version"
 )
 
@@ -15,12 +16,21 @@ type Facts struct {
 	Time       time.Time     // committer time of Commit, UTC; the only clock that content may use
 	Tag        string        // tag to release; empty: none was given and HEAD carries none
 	Refs       []version.Ref // all tags
+	Shallow    bool          // the clone lacks a part of the history, and maybe tags
 	Dirty      string        // how the tracked files differ from Head, for people; empty: clean
 	Mains      []Main        // main packages in the module's root and in cmd/*, sorted by directory
 	Ports      []string      // what `go tool dist list` prints
 	Files      []string      // the commit's files: slash-separated, relative to the repository, sorted
 	Toolchain  string        // version of Go that compiles, such as "go1.26.8"
+	Go         string        // go.mod's lines "go" and "toolchain", each with its line end
+
+	Policy  version.Module   // what the version policy wants to know about the module
+	Changes []history.Change // since the previous stable version, newest first
+	Moved   string           // module path of the previous stable version; empty: not known
 }
+
+// Prefix is what the version tags of the module begin with.
+func (f Facts) Prefix() string { return version.Prefix(f.Module.Dir, f.Module.Path) }
 
 // Repository is a repository on GitHub.
 type Repository struct {

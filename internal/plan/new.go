@@ -19,6 +19,12 @@ const (
 	SignNone    = "none"
 )
 
+// How the words of a prerelease have to be written.
+const (
+	StyleDotted = "dotted" // rc.1: numbers stand between dots, so that they sort as numbers
+	StyleAny    = "any"    // whatever SemVer allows
+)
+
 // New makes the plan of a release. The errors are release.Problems.
 func New(cfg Config, facts Facts) (Plan, error) {
 	p := Plan{
@@ -51,17 +57,27 @@ func New(cfg Config, facts Facts) (Plan, error) {
 	default:
 		return Plan{}, release.Misuse("", "sign %q: want keyless or none", cfg.Sign)
 	}
-	imageTags, err := p.decideVersion(cfg, facts)
-	if err != nil {
+	switch cfg.VersionPolicy {
+	case "", string(version.Off), string(version.Warn), string(version.Standard), string(version.Strict):
+	default:
+		return Plan{}, release.Misuse("", "version-policy %q: want off, warn, standard or strict", cfg.VersionPolicy)
+	}
+	switch cfg.PrereleaseStyle {
+	case "", StyleDotted, StyleAny:
+	default:
+		return Plan{}, release.Misuse("", "prerelease-style %q: want dotted or any", cfg.PrereleaseStyle)
+	}
+	if err := p.decideVersion(cfg, facts); err != nil {
 		return Plan{}, err
 	}
+	var err error
 	if p.Units, err = units(p, cfg, facts); err != nil {
 		return Plan{}, err
 	}
 	if p.Files, err = packedFiles(cfg.Archives.Files, facts); err != nil {
 		return Plan{}, err
 	}
-	if p.Image, err = imagePlan(p, cfg.Image, imageTags); err != nil {
+	if p.Image, err = imagePlan(p, cfg.Image); err != nil {
 		return Plan{}, err
 	}
 	return p, errors.Join(checkAssets(p), checkContents(p))
@@ -80,48 +96,64 @@ var (
 	repositoryName = regexp.MustCompile(`^([A-Za-z0-9][A-Za-z0-9-]*)/([A-Za-z0-9._-]+)$`)
 )
 
-// decideVersion sets everything that follows from the tag and returns the image tags.
-func (p *Plan) decideVersion(cfg Config, facts Facts) ([]string, error) {
-	existing := version.Of(facts.Refs, facts.Module.Dir)
+// decideVersion sets everything that follows from the tag.
+func (p *Plan) decideVersion(cfg Config, facts Facts) error {
 	if cfg.Snapshot {
-		v, err := snapshot(existing, facts)
+		v, err := snapshot(facts)
 		if err != nil {
-			return nil, err
+			return err
 		}
-		p.Version, p.Tag, p.Prerelease = v.String(), v.Tag(), true
-		return []string{v.String()}, nil
+		p.Version, p.Tag = v.String(), v.Tag()
+		p.Verdict = version.Verdict{Findings: []version.Finding{}, Prerelease: true, ImageTags: []string{v.String()}}
+		return nil
 	}
 	if facts.Tag == "" {
-		return nil, release.Reject(
-			"tag the commit (git tag v1.2.3), or say which version it is to be: --tag v1.2.3",
+		return release.Reject(
+			"tag the commit (git tag v1.2.3), or say which version it is to be: --tag v1.2.3; `pgo-release check` proposes one",
 			"no version: no tag of this module points at commit %s", short(facts.Head))
 	}
-	v, err := version.Parse(facts.Tag, facts.Module.Dir)
-	if err != nil {
-		return nil, reject(err)
+	if version.IsFloating(facts.Tag) {
+		return release.Nothing("",
+			"%s is a floating tag, nothing to release", facts.Tag)
 	}
 	if facts.Dirty != "" && facts.Commit == facts.Head {
-		return nil, release.Reject(
+		return release.Reject(
 			"commit or stash the changes; `build --snapshot` builds the working tree as it is",
 			"tracked files differ from commit %s:\n%s", short(facts.Head), strings.TrimRight(facts.Dirty, "\n"))
 	}
-	verdict, err := version.Judge(v, existing, facts.Module.Path)
+	p.Verdict = version.Judge(PolicyInput(cfg, facts))
+	if rejection := p.Verdict.Rejected(); rejection != nil {
+		return reject(rejection)
+	}
+	v, err := version.Parse(facts.Tag, facts.Prefix())
 	if err != nil {
-		return nil, reject(err)
+		return reject(err)
 	}
 	p.Version, p.Tag = v.String(), v.Tag()
-	p.Previous, p.Prerelease, p.Latest = verdict.Previous, verdict.Prerelease, verdict.Latest
-	return verdict.ImageTags, nil
+	return nil
 }
 
-// snapshot is the version of a working tree: after the highest stable version, and
-// named by its commit.
-func snapshot(existing []version.Version, facts Facts) (version.Version, error) {
-	base, err := version.Parse(version.Prefix(facts.Module.Dir)+"v0.0.0", facts.Module.Dir)
+// PolicyInput is what the version policy judges: the configuration and what is known
+// without asking anybody else.
+func PolicyInput(cfg Config, facts Facts) version.Input {
+	in := version.Input{
+		Tag: facts.Tag, Commit: facts.Commit, Module: facts.Policy, Refs: facts.Refs, Shallow: facts.Shallow,
+		Mode: version.Mode(cfg.VersionPolicy), AnyPrerelease: cfg.PrereleaseStyle == StyleAny,
+		AllowRetracted: cfg.AllowRetracted, Previous: cfg.PreviousTag,
+		Changes: facts.Changes, Moved: facts.Moved,
+	}
+	in.Module.Path, in.Module.Dir = facts.Module.Path, facts.Module.Dir
+	return in
+}
+
+// snapshot is the version of a working tree: after the highest version, and named by
+// its commit.
+func snapshot(facts Facts) (version.Version, error) {
+	base, err := version.Parse(facts.Prefix()+"v0.0.0", facts.Prefix())
 	if err != nil {
 		return version.Version{}, err
 	}
-	if highest, ok := version.Highest(existing); ok {
+	if highest, ok := version.Highest(version.Of(facts.Refs, facts.Prefix())); ok {
 		base = highest
 	}
 	name := "snapshot.g" + short(facts.Head)
@@ -136,7 +168,7 @@ func reject(err error) error {
 }
 
 // imagePlan is nil where there is nothing to put into an image, or nowhere to push it.
-func imagePlan(p Plan, cfg Image, tags []string) (*ImagePlan, error) {
+func imagePlan(p Plan, cfg Image) (*ImagePlan, error) {
 	repository := cfg.Repository
 	if repository == "" && p.Repository.Owner != "" {
 		repository = "ghcr.io/" + strings.ToLower(p.Repository.String())
@@ -163,7 +195,7 @@ func imagePlan(p Plan, cfg Image, tags []string) (*ImagePlan, error) {
 	if entry == "" {
 		return nil, nil
 	}
-	image := &ImagePlan{Repository: repository, Tags: tags, Entrypoint: []string{path.Join(BinDir, entry)}}
+	image := &ImagePlan{Repository: repository, Tags: p.Verdict.ImageTags, Entrypoint: []string{path.Join(BinDir, entry)}}
 	for _, u := range p.Units { // an image that cannot start is no use
 		if u.Target.OS == "linux" && u.Binary == entry && !slices.Contains(image.Platforms, u.Target) {
 			image.Platforms = append(image.Platforms, u.Target)

@@ -109,8 +109,16 @@ func TestRejected(t *testing.T) {
 			change: func(f *plan.Facts) { f.Tag = "" }, class: release.Rejected,
 			want: []string{"no version: no tag of this module points at commit 0123456", "--tag v1.2.3"}},
 		"bad tag": {
-			change: func(f *plan.Facts) { f.Tag = "v1.2" }, class: release.Rejected,
-			want: []string{`T02: tag "v1.2"`, "use v1.2.0"}},
+			change: func(f *plan.Facts) { f.Tag = "v1.2.0.0" }, class: release.Rejected,
+			want: []string{`T02: tag "v1.2.0.0"`}},
+		"floating tag": {
+			change: func(f *plan.Facts) { f.Tag = "v1.2" }, class: release.Idle,
+			want: []string{"v1.2 is a floating tag, nothing to release"}},
+		"policy and style": {
+			change: func(f *plan.Facts) { f.Tag = "v1.2.2-rc1" }, class: release.Rejected,
+			want: []string{"T04: tag", "O03: tag", "T04: use v1.2.2-rc.1", "O03: use v1.2.4"}},
+		"an unknown policy": {config: plan.Config{VersionPolicy: "loose"}, class: release.Usage, want: []string{"want off, warn, standard or strict"}},
+		"an unknown style":  {config: plan.Config{PrereleaseStyle: "loose"}, class: release.Usage, want: []string{"want dotted or any"}},
 		"dirty": {
 			change: func(f *plan.Facts) { f.Dirty = " M main.go\n" }, class: release.Rejected,
 			want: []string{"tracked files differ from commit 0123456:\n M main.go", "build --snapshot"}},

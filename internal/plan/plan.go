@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"github.com/org/pgo-release/internal/release"
+	"github.com/org/pgo-release/internal/version"
 )
 
 // Schema names the form of a plan's JSON; it changes when a reader would have to.
@@ -24,9 +25,6 @@ type Plan struct {
 	Time       time.Time  `json:"commitTime"`
 	Toolchain  string     `json:"toolchain"`
 	Snapshot   bool       `json:"snapshot,omitempty"`
-	Previous   string     `json:"previousTag,omitempty"`
-	Prerelease bool       `json:"prerelease"`
-	Latest     bool       `json:"latest"`
 	Draft      bool       `json:"draft,omitempty"`
 	Sign       string     `json:"sign"` // "keyless" or "none"
 	Include    []string   `json:"include,omitempty"`
@@ -35,6 +33,8 @@ type Plan struct {
 	Files      []string   `json:"files"` // packed beside each binary: relative to the repository, sorted
 	Image      *ImagePlan `json:"image,omitempty"`
 	Notes      Notes      `json:"notes,omitzero"`
+
+	Verdict version.Verdict `json:"verdict"` // of the version policy, as far as git alone can tell
 }
 
 // Unit is one build for one target, with every name that it will have.
@@ -92,7 +92,7 @@ func (p Plan) Digest() (release.Digest, error) {
 // Content identifies what shapes the bytes of the artifacts, and nothing else: two
 // plans with the same content make the same archives, whatever they are published as.
 func (p Plan) Content() (release.Digest, error) {
-	p.Previous, p.Prerelease, p.Latest, p.Draft, p.Sign, p.Notes = "", false, false, false, "", Notes{}
+	p.Verdict, p.Draft, p.Sign, p.Notes = version.Verdict{}, false, "", Notes{}
 	if p.Image != nil {
 		image := *p.Image
 		image.Tags = nil

@@ -24,8 +24,8 @@ func (p Plan) Text() (string, error) {
 	}
 	row("tag", "%s", p.Tag)
 	row("commit", "%s, %s", p.Commit, p.Time.UTC().Format(time.RFC3339))
-	if p.Previous != "" {
-		row("previous", "%s", p.Previous)
+	if p.Verdict.Previous != "" {
+		row("previous", "%s", p.Verdict.Previous)
 	} else if !p.Snapshot {
 		row("previous", "none: the first release")
 	}
@@ -44,6 +44,9 @@ func (p Plan) Text() (string, error) {
 	}
 	for _, command := range p.Prepare {
 		row("prepare", "%s", command)
+	}
+	for _, f := range p.Verdict.Warnings() {
+		row("warning", "%s", f)
 	}
 	row("digest", "%s", digest)
 	if err := table.Flush(); err != nil {
@@ -65,9 +68,9 @@ func (p Plan) standing() string {
 		words = append(words, "draft")
 	}
 	switch {
-	case p.Prerelease:
+	case p.Verdict.Prerelease:
 		words = append(words, "prerelease")
-	case p.Latest:
+	case p.Verdict.Latest:
 		words = append(words, "latest")
 	default:
 		words = append(words, "stable, not latest")

@@ -18,6 +18,7 @@ import (
 
 	"github.com/org/pgo-release/internal/plan"
 	"github.com/org/pgo-release/internal/release"
+	"github.com/org/pgo-release/internal/version"
 )
 
 var update = flag.Bool("update", false, "write the golden files")
@@ -31,7 +32,7 @@ func examplePlan() plan.Plan {
 		Module:     plan.Module{Path: "github.com/octo-org/octo-repo", Dir: "."},
 		Version:    "1.2.3", Tag: "v1.2.3", Commit: commit,
 		Time: time.Date(2026, 8, 1, 12, 0, 0, 0, time.UTC), Toolchain: "go1.26.3",
-		Latest: true, Sign: plan.SignKeyless,
+		Verdict: version.Verdict{Latest: true}, Sign: plan.SignKeyless,
 		Include: []string{"web/dist/**"}, Prepare: []string{"go generate ./..."},
 		Files: []string{"LICENSE", "README.md"},
 		Units: []plan.Unit{

@@ -12,7 +12,7 @@ import (
 	"strconv"
 	"strings"
 
-	"github.com/org/pgo-release/internal/notes"
+	"github.com/org/pgo-release/internal/history"
 	"github.com/org/pgo-release/internal/plan"
 	"github.com/org/pgo-release/internal/rehearsal/hub"
 	"github.com/org/pgo-release/internal/rehearsal/registry"
@@ -48,7 +48,7 @@ func run(p plan.Plan) sigstore.Workflow {
 
 // Start brings the stage up for a plan: the GitHub knows the repository's tags and the
 // plan's, and the pull requests that the history names. Close ends it.
-func Start(p plan.Plan, refs []version.Ref, history []notes.Commit) (_ *Stage, err error) {
+func Start(p plan.Plan, refs []version.Ref, commits []history.Commit) (_ *Stage, err error) {
 	s := &Stage{}
 	defer func() {
 		if err != nil {
@@ -63,7 +63,7 @@ func Start(p plan.Plan, refs []version.Ref, history []notes.Commit) (_ *Stage, e
 	}
 	if s.Hub, err = hub.Start(hub.Repo{
 		Repository: p.Repository, ID: 1, OwnerID: 1, DefaultBranch: "main",
-		Tags: tags, PullRequests: pullRequests(p.Repository, history),
+		Tags: tags, PullRequests: pullRequests(p.Repository, commits),
 	}); err != nil {
 		return nil, err
 	}
@@ -108,11 +108,11 @@ var loginAddress = regexp.MustCompile(`^(?:[0-9]+\+)?([A-Za-z0-9-]+)(\[bot\])?@u
 
 // pullRequests are the pull requests that the commits' messages tell of, as far as
 // messages tell: without labels, and without an author where git does not know the login.
-func pullRequests(r plan.Repository, history []notes.Commit) []notes.PullRequest {
-	var out []notes.PullRequest
+func pullRequests(r plan.Repository, commits []history.Commit) []history.PullRequest {
+	var out []history.PullRequest
 	seen := map[int]bool{}
-	for _, c := range history {
-		for _, number := range notes.Numbers(c) {
+	for _, c := range commits {
+		for _, number := range history.Numbers(c) {
 			if seen[number] {
 				continue
 			}
@@ -124,9 +124,9 @@ func pullRequests(r plan.Repository, history []notes.Commit) []notes.PullRequest
 }
 
 // pullRequest is what a commit's message tells of the pull request that it names.
-func pullRequest(r plan.Repository, number int, c notes.Commit) notes.PullRequest {
+func pullRequest(r plan.Repository, number int, c history.Commit) history.PullRequest {
 	id := strconv.Itoa(number)
-	out := notes.PullRequest{
+	out := history.PullRequest{
 		Number: number, URL: r.URL() + "/pull/" + id, MergeCommit: c.SHA, Base: r.String(), MergedAt: c.Time,
 	}
 	subject := strings.TrimSpace(c.Subject)

@@ -15,7 +15,7 @@ import (
 
 	"github.com/org/pgo-release/internal/action"
 	"github.com/org/pgo-release/internal/github"
-	"github.com/org/pgo-release/internal/notes"
+	"github.com/org/pgo-release/internal/history"
 	"github.com/org/pgo-release/internal/plan"
 	"github.com/org/pgo-release/internal/rehearsal"
 	"github.com/org/pgo-release/internal/rehearsal/sigstore"
@@ -37,9 +37,9 @@ func planned() plan.Plan {
 	}
 }
 
-func start(t *testing.T, refs []version.Ref, history []notes.Commit) *rehearsal.Stage {
+func start(t *testing.T, refs []version.Ref, commits []history.Commit) *rehearsal.Stage {
 	t.Helper()
-	stage, err := rehearsal.Start(planned(), refs, history)
+	stage, err := rehearsal.Start(planned(), refs, commits)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -91,42 +91,42 @@ func TestTags(t *testing.T) {
 func TestPullRequests(t *testing.T) {
 	const hidden = "12345+ann-b@users.noreply.github.com"
 	cases := []struct {
-		commit notes.Commit
-		want   notes.PullRequest // what the message tells; number 0: of none
+		commit history.Commit
+		want   history.PullRequest // what the message tells; number 0: of none
 	}{
-		{notes.Commit{Subject: "feat: greet (#7)", Body: "Not this", Email: hidden}, notes.PullRequest{Number: 7, Title: "feat: greet", Author: "ann-b"}},
-		{notes.Commit{Subject: "fix: shout (#8)", Email: "bob@users.noreply.github.com"}, notes.PullRequest{Number: 8, Title: "fix: shout", Author: "bob"}},
-		{notes.Commit{Subject: "fix: own address (#9)", Email: "bob@example.com"}, notes.PullRequest{Number: 9, Title: "fix: own address"}},
-		{notes.Commit{Subject: "fix: foreign (#14)", Email: "x@users.noreply.github.com.example.com"}, notes.PullRequest{Number: 14, Title: "fix: foreign"}},
-		{notes.Commit{Subject: "Bump x (#10)", Email: "49699333+dependabot[bot]@users.noreply.github.com"}, notes.PullRequest{Number: 10, Title: "Bump x", Author: "dependabot[bot]", Bot: true}},
-		{notes.Commit{Subject: "fix: trim (#11) ", Email: hidden}, notes.PullRequest{Number: 11, Title: "fix: trim", Author: "ann-b"}},
-		{notes.Commit{Subject: "fix: one (#3) (#12)", Email: hidden}, notes.PullRequest{Number: 12, Title: "fix: one (#3)", Author: "ann-b"}},
-		{notes.Commit{Subject: "(#13)", Email: hidden}, notes.PullRequest{Number: 13, Title: "(#13)", Author: "ann-b"}},
+		{history.Commit{Subject: "feat: greet (#7)", Body: "Not this", Email: hidden}, history.PullRequest{Number: 7, Title: "feat: greet", Author: "ann-b"}},
+		{history.Commit{Subject: "fix: shout (#8)", Email: "bob@users.noreply.github.com"}, history.PullRequest{Number: 8, Title: "fix: shout", Author: "bob"}},
+		{history.Commit{Subject: "fix: own address (#9)", Email: "bob@example.com"}, history.PullRequest{Number: 9, Title: "fix: own address"}},
+		{history.Commit{Subject: "fix: foreign (#14)", Email: "x@users.noreply.github.com.example.com"}, history.PullRequest{Number: 14, Title: "fix: foreign"}},
+		{history.Commit{Subject: "Bump x (#10)", Email: "49699333+dependabot[bot]@users.noreply.github.com"}, history.PullRequest{Number: 10, Title: "Bump x", Author: "dependabot[bot]", Bot: true}},
+		{history.Commit{Subject: "fix: trim (#11) ", Email: hidden}, history.PullRequest{Number: 11, Title: "fix: trim", Author: "ann-b"}},
+		{history.Commit{Subject: "fix: one (#3) (#12)", Email: hidden}, history.PullRequest{Number: 12, Title: "fix: one (#3)", Author: "ann-b"}},
+		{history.Commit{Subject: "(#13)", Email: hidden}, history.PullRequest{Number: 13, Title: "(#13)", Author: "ann-b"}},
 
 		// Whoever merged is not who wrote it.
-		{notes.Commit{Subject: "Merge pull request #21 from octo/topic", Body: "feat: sing\n\nLa la", Email: hidden}, notes.PullRequest{Number: 21, Title: "feat: sing"}},
-		{notes.Commit{Subject: "Merge pull request #22 from octo/topic", Body: "\r\nfeat: hum\r\nLa la", Email: hidden}, notes.PullRequest{Number: 22, Title: "feat: hum"}},
-		{notes.Commit{Subject: "Merge pull request #23 from octo/topic", Body: "\n"}, notes.PullRequest{Number: 23, Title: "Merge pull request #23 from octo/topic"}},
-		{notes.Commit{Subject: "Merge pull request #1 into main (#24)", Body: "Not this", Email: hidden}, notes.PullRequest{Number: 24, Title: "Merge pull request #1 into main", Author: "ann-b"}},
+		{history.Commit{Subject: "Merge pull request #21 from octo/topic", Body: "feat: sing\n\nLa la", Email: hidden}, history.PullRequest{Number: 21, Title: "feat: sing"}},
+		{history.Commit{Subject: "Merge pull request #22 from octo/topic", Body: "\r\nfeat: hum\r\nLa la", Email: hidden}, history.PullRequest{Number: 22, Title: "feat: hum"}},
+		{history.Commit{Subject: "Merge pull request #23 from octo/topic", Body: "\n"}, history.PullRequest{Number: 23, Title: "Merge pull request #23 from octo/topic"}},
+		{history.Commit{Subject: "Merge pull request #1 into main (#24)", Body: "Not this", Email: hidden}, history.PullRequest{Number: 24, Title: "Merge pull request #1 into main", Author: "ann-b"}},
 
 		// The newest of those that name one pull request is the one that merged it.
-		{notes.Commit{Subject: "feat: greet again (#7)", Email: hidden}, notes.PullRequest{}},
-		{notes.Commit{Subject: "Merge pull request #7 from octo/topic", Body: "feat: greet"}, notes.PullRequest{}},
+		{history.Commit{Subject: "feat: greet again (#7)", Email: hidden}, history.PullRequest{}},
+		{history.Commit{Subject: "Merge pull request #7 from octo/topic", Body: "feat: greet"}, history.PullRequest{}},
 
-		{notes.Commit{Subject: "docs: explain #7", Body: "See (#8)", Email: hidden}, notes.PullRequest{}},
-		{notes.Commit{Subject: `Revert "feat: greet (#7)"`, Email: hidden}, notes.PullRequest{}},
-		{notes.Commit{Subject: "fix: no number (#0)"}, notes.PullRequest{}},
-		{notes.Commit{Subject: "fix: no number (#7a)"}, notes.PullRequest{}},
+		{history.Commit{Subject: "docs: explain #7", Body: "See (#8)", Email: hidden}, history.PullRequest{}},
+		{history.Commit{Subject: `Revert "feat: greet (#7)"`, Email: hidden}, history.PullRequest{}},
+		{history.Commit{Subject: "fix: no number (#0)"}, history.PullRequest{}},
+		{history.Commit{Subject: "fix: no number (#7a)"}, history.PullRequest{}},
 	}
-	history := make([]notes.Commit, len(cases))
+	commits := make([]history.Commit, len(cases))
 	for i := range cases {
 		c := &cases[i]
 		c.commit.SHA, c.commit.Time = fmt.Sprintf("%040x", 1000+i), merged
 		c.want.MergeCommit, c.want.Base, c.want.MergedAt = c.commit.SHA, "octo/hello", merged
 		c.want.URL = fmt.Sprintf("https://github.com/octo/hello/pull/%d", c.want.Number)
-		history[i] = c.commit
+		commits[i] = c.commit
 	}
-	hub := client(t, start(t, nil, history))
+	hub := client(t, start(t, nil, commits))
 	for _, c := range cases {
 		of, err := hub.PullRequestsOf(t.Context(), c.commit.SHA)
 		if c.want.Number == 0 {

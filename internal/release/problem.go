@@ -13,6 +13,7 @@ const (
 	Usage         Class = iota + 1 // the command line or the configuration is wrong
 	Rejected                       // the plan or the version policy says no
 	Authorisation                  // a token or permission is missing
+	Idle                           // there is nothing to do, which is no failure
 )
 
 // Problem is an error with its class and, where the user can act, a hint.
@@ -45,6 +46,11 @@ func Refuse(tip, format string, args ...any) error {
 	return &Problem{Class: Authorisation, Err: fmt.Errorf(format, args...), Tip: tip}
 }
 
+// Nothing is a Problem of class Idle.
+func Nothing(tip, format string, args ...any) error {
+	return &Problem{Class: Idle, Err: fmt.Errorf(format, args...), Tip: tip}
+}
+
 // ClassOf is the first class in the tree of err, depth first as in errors.As; 0 without one.
 func ClassOf(err error) Class {
 	var class Class
@@ -68,6 +74,19 @@ func HintOf(err error) string {
 		return hint != ""
 	})
 	return hint
+}
+
+// TitleOf is the first title in the tree of err, depth first as in errors.As, such as
+// the codes of the rules that were broken; empty without one.
+func TitleOf(err error) string {
+	var title string
+	walk(err, func(err error) bool {
+		if t, ok := err.(interface{ Title() string }); ok {
+			title = t.Title()
+		}
+		return title != ""
+	})
+	return title
 }
 
 // walk shows err, and what it wraps, to found until that is satisfied.

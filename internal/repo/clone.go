@@ -48,7 +48,8 @@ func (r *Repo) Clone(ctx context.Context, p plan.Plan) (Checkout, error) {
 		remove: func() error { return removeAll(root) },
 	}
 	for _, step := range []func() error{
-		func() error { return r.share(ctx, root, p) },
+		func() error { return r.share(ctx, root, p.Commit) },
+		func() error { return r.complete(ctx, root, p) },
 		func() error { return r.include(c, p) },
 		func() error { return r.prepare(ctx, c, p) },
 	} {
@@ -59,8 +60,25 @@ func (r *Repo) Clone(ctx context.Context, p plan.Plan) (Checkout, error) {
 	return c, nil
 }
 
+// Checkout makes a temporary repository with the files of a commit, without
+// submodules and tags: enough to read its packages. dir is the module's.
+func (r *Repo) Checkout(ctx context.Context, commit, dir string) (Checkout, error) {
+	root, err := os.MkdirTemp("", "pgo-release-clone-")
+	if err != nil {
+		return Checkout{}, fmt.Errorf("checking out commit %s: %w", commit, err)
+	}
+	c := Checkout{
+		Root: root, Module: filepath.Join(root, filepath.FromSlash(dir)),
+		remove: func() error { return removeAll(root) },
+	}
+	if err := r.share(ctx, root, commit); err != nil {
+		return Checkout{}, errors.Join(fmt.Errorf("checking out commit %s: %w", commit, err), c.Remove())
+	}
+	return c, nil
+}
+
 // share makes the repository on top of the user's object database.
-func (r *Repo) share(ctx context.Context, root string, p plan.Plan) error {
+func (r *Repo) share(ctx context.Context, root, commit string) error {
 	clean := r.git.With(unconfigured...)
 	git := func(args ...string) error {
 		_, err := git(ctx, clean, root, args...)
@@ -85,10 +103,12 @@ func (r *Repo) share(ctx context.Context, root string, p plan.Plan) error {
 	case !errors.Is(err, fs.ErrNotExist):
 		return err
 	}
-	if err := git("checkout", "--quiet", "--detach", p.Commit); err != nil {
-		return err
-	}
-	if err := git("update-ref", "refs/tags/"+p.Tag, p.Commit); err != nil {
+	return git("checkout", "--quiet", "--detach", commit)
+}
+
+// complete adds what belongs to a release: its tag, and submodules.
+func (r *Repo) complete(ctx context.Context, root string, p plan.Plan) error {
+	if _, err := git(ctx, r.git.With(unconfigured...), root, "update-ref", "refs/tags/"+p.Tag, p.Commit); err != nil {
 		return err
 	}
 	if err := r.submodules(ctx, root); err != nil {

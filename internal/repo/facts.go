@@ -3,7 +3,6 @@ package repo
 import (
 	"context"
 	"fmt"
-	"path"
 	"regexp"
 	"strconv"
 	"strings"
@@ -13,7 +12,6 @@ import (
 	"golang.org/x/sync/errgroup"
 
 	"github.com/org/pgo-release/internal/plan"
-	"github.com/org/pgo-release/internal/release"
 	"github.com/org/pgo-release/internal/version"
 )
 
@@ -27,36 +25,58 @@ func (r *Repo) Facts(ctx context.Context, tag string) (plan.Facts, error) {
 	if f.Refs, err = r.tags(ctx); err != nil {
 		return f, err
 	}
-	// The module's directory decides the prefix, the prefix the tag, and the tag the
-	// commit, in which the module may lie elsewhere: HEAD's directory is where to look.
-	head, err := r.tree(ctx, r.head)
+	// The module decides the prefix, the prefix the tag, and the tag the commit, in which
+	// the module may lie elsewhere: what is checked out is where to look.
+	tree, err := r.tree(ctx, r.head)
 	if err != nil {
 		return f, err
 	}
-	dir, err := head.moduleDir(r.dir)
-	if err != nil {
-		return f, err
+	prefix := ""
+	at, missing := r.here(ctx, tree)
+	if missing == nil {
+		prefix = at.prefix()
 	}
-	f.Tag, f.Commit = choose(tag, dir, r.head, f.Refs)
-	tree := head
+	if f.Tag, f.Commit = choose(tag, prefix, r.head, f.Refs); f.Tag == "" && missing != nil {
+		return f, missing
+	}
 	if f.Commit != r.head {
 		if tree, err = r.tree(ctx, f.Commit); err != nil {
 			return f, err
 		}
-		if dir, err = tree.moduleDir(r.dir); err != nil {
-			return f, err
-		}
 	}
-	f.Files = tree.names
+	if at, err = r.locate(ctx, tree, f.Tag); err != nil {
+		return f, err
+	}
+	f.Files, f.Module, f.Shallow = tree.names, planModule(tree, at), r.Shallow()
+	if at.file != nil {
+		f.Go = goLines(at.file)
+	}
 	group, shared := errgroup.WithContext(ctx)
 	group.Go(func() (err error) { f.Time, err = r.commitTime(shared, f.Commit); return err })
 	group.Go(func() (err error) { f.Dirty, err = r.dirty(shared); return err })
-	group.Go(func() (err error) { f.Module, f.Mains, err = r.module(shared, tree, dir); return err })
+	group.Go(func() (err error) {
+		if f.Mains, err = r.mainPackages(shared, tree, at); err == nil {
+			f.Policy, err = r.rules(shared, tree, at, len(f.Mains) > 0)
+		}
+		return err
+	})
 	if err := group.Wait(); err != nil {
 		return f, err
 	}
 	f.Repository = r.repository(ctx, f.Module.Path)
 	return f, nil
+}
+
+// goLines are the lines of go.mod that choose a toolchain.
+func goLines(file *modfile.File) string {
+	var out strings.Builder
+	if file.Go != nil {
+		fmt.Fprintf(&out, "go %s\n", file.Go.Version)
+	}
+	if file.Toolchain != nil {
+		fmt.Fprintf(&out, "toolchain %s\n", file.Toolchain.Name)
+	}
+	return out.String()
 }
 
 // tags reads all tags with the commits that they name, in one call.
@@ -80,7 +100,7 @@ func (r *Repo) tags(ctx context.Context) ([]version.Ref, error) {
 }
 
 // choose decides which tag is released and which commit that is.
-func choose(asked, dir, head string, refs []version.Ref) (tag, commit string) {
+func choose(asked, prefix, head string, refs []version.Ref) (tag, commit string) {
 	if asked == "" {
 		var here []version.Ref
 		for _, ref := range refs {
@@ -88,12 +108,12 @@ func choose(asked, dir, head string, refs []version.Ref) (tag, commit string) {
 				here = append(here, ref)
 			}
 		}
-		if highest, ok := version.Highest(version.Of(here, dir)); ok {
+		if highest, ok := version.Highest(version.Of(here, prefix)); ok {
 			return highest.Tag(), head
 		}
 		return "", head
 	}
-	if prefix := version.Prefix(dir); !strings.Contains(asked, "/") {
+	if !strings.Contains(asked, "/") {
 		asked = prefix + asked
 	}
 	for _, ref := range refs {
@@ -125,23 +145,17 @@ func (r *Repo) dirty(ctx context.Context) (string, error) {
 	return out, nil
 }
 
-// module reads go.mod and finds the main packages.
-func (r *Repo) module(ctx context.Context, t tree, dir string) (plan.Module, []plan.Main, error) {
-	name := path.Join(dir, "go.mod")
-	wanted := append(mainCandidates(t, dir), name)
-	content, err := r.read(ctx, t, wanted)
+// mainPackages finds the main packages of a module.
+func (r *Repo) mainPackages(ctx context.Context, t tree, p place) ([]plan.Main, error) {
+	names := mainCandidates(t, p.dir)
+	if p.file == nil || len(names) == 0 {
+		return nil, nil
+	}
+	content, err := r.read(ctx, t, names)
 	if err != nil {
-		return plan.Module{}, nil, err
+		return nil, err
 	}
-	parsed, err := modfile.ParseLax(name, content[name], nil)
-	if err != nil {
-		return plan.Module{}, nil, release.Reject("", "reading %s: %w", name, err)
-	}
-	if parsed.Module == nil {
-		return plan.Module{}, nil, release.Reject("add a line such as: module github.com/owner/name", "reading %s: no module line", name)
-	}
-	m := plan.Module{Path: parsed.Module.Mod.Path, Dir: dir, Vendored: t.has(path.Join(dir, "vendor/modules.txt"))}
-	return m, mains(content, dir, m.Path), nil
+	return mains(content, p.dir, p.path()), nil
 }
 
 var githubURL = regexp.MustCompile(`^(?:https?://(?:[^@/]+@)?|ssh://(?:[^@/]+@)?|(?:[^@/]+@)?)github\.com(?::\d+)?[/:]([A-Za-z0-9][A-Za-z0-9-]*)/([A-Za-z0-9._-]+?)(?:\.git)?/?$`)

@@ -1,6 +1,7 @@
 // Package repo reads a git repository: the facts of a release, the commits of its
 // notes, and the clone that it is built in. It changes nothing in the user's
-// repository: no ref, no index, no configuration.
+// repository: no ref, no index, no configuration; except that Deepen completes a
+// shallow clone.
 package repo
 
 import (
@@ -96,10 +97,7 @@ func opening(dir string, err error) error {
 // trust are the variables that make git accept a foreign owner for every directory
 // of this run, beside the settings that the environment already holds.
 func trust(git run.Runner) []string {
-	n := 0
-	for git.Getenv(fmt.Sprintf("GIT_CONFIG_KEY_%d", n)) != "" {
-		n++
-	}
+	n := configured(git)
 	return []string{
 		fmt.Sprintf("GIT_CONFIG_COUNT=%d", n+1),
 		fmt.Sprintf("GIT_CONFIG_KEY_%d=safe.directory", n), fmt.Sprintf("GIT_CONFIG_VALUE_%d=*", n),
@@ -108,6 +106,15 @@ func trust(git run.Runner) []string {
 
 // Top is the root of the working tree.
 func (r *Repo) Top() string { return r.top }
+
+// configured is how many settings the environment already holds.
+func configured(git run.Runner) int {
+	n := 0
+	for git.Getenv(fmt.Sprintf("GIT_CONFIG_KEY_%d", n)) != "" {
+		n++
+	}
+	return n
+}
 
 func (r *Repo) gitIn(ctx context.Context, dir string, args ...string) (string, error) {
 	return git(ctx, r.git, dir, args...)

@@ -7,12 +7,12 @@ import (
 	"strings"
 	"time"
 
-	"github.com/org/pgo-release/internal/notes"
+	"github.com/org/pgo-release/internal/history"
 )
 
 // Commits are the commits that are reachable from commit and not from the tag
 // previous, newest first; the whole history when previous is empty or unknown here.
-func (r *Repo) Commits(ctx context.Context, previous, commit string) ([]notes.Commit, error) {
+func (r *Repo) Commits(ctx context.Context, previous, commit string) ([]history.Commit, error) {
 	args := []string{"log", "-z", "--no-show-signature", "--format=%H%x00%ct%x00%an%x00%ae%x00%P%x00%s%x00%b", commit}
 	if previous != "" {
 		if _, err := r.gitTop(ctx, "rev-parse", "--verify", "--quiet", "refs/tags/"+previous+"^{commit}"); err == nil {
@@ -31,14 +31,14 @@ func (r *Repo) Commits(ctx context.Context, previous, commit string) ([]notes.Co
 	if len(fields)%width != 0 {
 		return nil, fmt.Errorf("reading the commits since %q: %d fields are no multiple of %d", previous, len(fields), width)
 	}
-	var commits []notes.Commit
+	var commits []history.Commit
 	for i := 0; i < len(fields); i += width {
 		f := fields[i : i+width]
 		seconds, err := strconv.ParseInt(f[1], 10, 64)
 		if err != nil {
 			return nil, fmt.Errorf("reading commit %s: %w", f[0], err)
 		}
-		commits = append(commits, notes.Commit{
+		commits = append(commits, history.Commit{
 			SHA: f[0], Time: time.Unix(seconds, 0).UTC(), Author: f[2], Email: f[3],
 			Parents: strings.Fields(f[4]), Subject: f[5], Body: f[6],
 		})

@@ -60,6 +60,9 @@ func (r Runner) With(env ...string) Runner {
 	return r
 }
 
+// Environ is the environment that programs see, NAME=value; the last of a name wins.
+func (r Runner) Environ() []string { return slices.Clone(r.env) }
+
 // Getenv is the value that programs see under a name.
 func (r Runner) Getenv(name string) string {
 	for _, e := range slices.Backward(r.env) {

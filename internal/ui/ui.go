@@ -9,6 +9,7 @@
 package ui
 
 import (
+	"cmp"
 	"fmt"
 	"io"
 	"os"
@@ -208,7 +209,8 @@ func (r *Reporter) Error(err error) {
 			text += "\nhint: " + hint
 		}
 		r.endGroup()
-		r.print("::error title=pgo-release::" + commandData(text) + "\n")
+		title := cmp.Or(release.TitleOf(err), "pgo-release")
+		r.print("::error title=" + commandData(title) + "::" + commandData(text) + "\n")
 		return
 	}
 	for _, output := range r.outputs {

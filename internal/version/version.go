@@ -1,14 +1,18 @@
-// Package version holds the version policy: which tag may become a release, and
-// what follows from it (previous tag, prerelease, latest, image tags).
+// Package version holds the version policy: which tag may become a release, and what
+// follows from it (previous tag, prerelease, latest, image tags, the next version).
 //
-// It is pure: no clock, no network, no git. Versions are SemVer 2.0.0 as Go
-// modules write them, with a leading "v"; the tag of a module in a subdirectory
-// has the directory as prefix ("tools/x/v1.2.3", https://go.dev/ref/mod#vcs-version).
+// It is pure: no clock, no network, no git. Versions are SemVer 2.0.0 as Go modules
+// write them, with a leading "v"; the tag of a module in a subdirectory has the
+// directory as prefix ("tools/x/v1.2.3", https://go.dev/ref/mod#vcs-version).
+//
+// Every rule has a code: T for the tag's syntax, O for its order among the tags that
+// exist, B for the bump against the content, G for what Go demands of a module. The
+// order of files follows the codes: syntax.go, order.go, bump.go, module.go.
 package version
 
 import (
 	"fmt"
-	"regexp"
+	"path"
 	"strings"
 
 	"github.com/Masterminds/semver/v3"
@@ -17,85 +21,36 @@ import (
 
 // Version is a parsed version tag.
 type Version struct {
-	prefix string // directory of the module with a final slash, or empty
+	prefix string // what the tags of the module begin with: empty, or with a final slash
 	number *semver.Version
 }
 
-// Violation is a tag that the policy turns down.
-type Violation struct {
-	Code  string // such as "T02"; stable, for machines and for looking up
-	Found string // the tag
-	Rule  string // what it breaks
-	Want  string // what would be accepted; may be empty
+// Ref is a tag of the repository and the commit that it names.
+type Ref struct {
+	Tag    string
+	Commit string
 }
 
-func (v *Violation) Error() string { return fmt.Sprintf("%s: tag %q: %s", v.Code, v.Found, v.Rule) }
-
-// Hint says what would be accepted instead.
-func (v *Violation) Hint() string { return v.Want }
-
-var (
-	leadingZero = regexp.MustCompile(`(^|[.-])(0[0-9]+)($|[.-])`)
-	core        = regexp.MustCompile(`^[0-9]+\.[0-9]+\.[0-9]+$`)
-	floating    = regexp.MustCompile(`^v(0|[1-9][0-9]*)(\.(0|[1-9][0-9]*))?$`)
-)
-
-// maxTag is the longest tag accepted, in bytes: an OCI tag holds 128 characters.
-const maxTag = 128
-
-// Parse reads the tag of the module in the directory dir ("" or "." for the root).
-// The error is a *Violation.
-func Parse(tag, dir string) (Version, error) {
-	no := func(code, want, rule string, args ...any) (Version, error) {
-		return Version{}, &Violation{Code: code, Found: tag, Rule: fmt.Sprintf(rule, args...), Want: want}
+// Prefix is what the tags of a module begin with: the directory that it lies in, but
+// for a last element that repeats the major version of the module's path ("sub/v2" of
+// example.com/a/sub/v2: its tags are sub/v2.x.y).
+func Prefix(dir, modulePath string) string {
+	if dir == "" {
+		dir = "."
 	}
-	prefix := Prefix(dir)
-	rest, ok := strings.CutPrefix(tag, prefix)
-	if !ok {
-		return no("G03", "use "+prefix+tag[strings.LastIndex(tag, "/")+1:],
-			"the module lies in %s, so its tags begin with %q", dir, prefix)
+	if _, major, ok := module.SplitPathVersion(modulePath); ok && major != "" && path.Base(dir) == strings.TrimPrefix(major, "/") {
+		dir = path.Dir(dir)
 	}
-	if i := strings.LastIndex(rest, "/"); i >= 0 {
-		return no("G03", "run in that directory, or tag without the prefix",
-			"the prefix %q names another module than this one", rest[:i+1])
-	}
-	switch {
-	case len(rest) > maxTag:
-		return no("T07", "", "longer than %d characters", maxTag)
-	case floating.MatchString(rest):
-		return no("T02", "use "+prefix+rest+strings.Repeat(".0", 2-strings.Count(rest, ".")),
-			"a floating tag names no release; a version is exactly MAJOR.MINOR.PATCH")
-	case !strings.HasPrefix(rest, "v"):
-		return no("T01", "use "+prefix+"v"+strings.TrimPrefix(rest, "V"),
-			`Go ignores tags without a lower-case "v"`)
-	}
-	plain, _, _ := strings.Cut(rest[1:], "+")
-	if m := leadingZero.FindStringSubmatch(plain); m != nil {
-		return no("T03", "", "leading zero in %q", m[2])
-	}
-	numbers, _, _ := strings.Cut(plain, "-")
-	number, err := semver.StrictNewVersion(rest[1:])
-	switch {
-	case err != nil && strings.Trim(numbers, "0123456789.x*") == "" && !core.MatchString(numbers):
-		return no("T02", "use a tag such as "+prefix+"v1.2.3 or "+prefix+"v1.2.3-rc.1",
-			"a version is exactly MAJOR.MINOR.PATCH, then maybe -PRERELEASE")
-	case err != nil:
-		return no("T07", "", "%s", strings.ToLower(err.Error()))
-	case number.Metadata() != "":
-		return no("T05", "use "+prefix+"v"+strings.TrimSuffix(number.String(), "+"+number.Metadata()),
-			"build metadata is not allowed in image tags, and Go turns it into a pseudo-version")
-	case module.IsPseudoVersion(rest):
-		return no("T06", "", "a Go pseudo-version is not a tag name")
-	}
-	return Version{prefix: prefix, number: number}, nil
-}
-
-// Prefix is what the tags of the module in the directory dir begin with.
-func Prefix(dir string) string {
-	if dir == "" || dir == "." {
+	if dir == "." {
 		return ""
 	}
 	return dir + "/"
+}
+
+// Split cuts a tag into the prefix of its module, with the final slash, and the rest.
+func Split(tag string) (prefix, rest string) {
+	at := strings.LastIndex(tag, "/") + 1
+	return tag[:at], tag[at:]
 }
 
 // Tag is the version as a git tag, with the module's prefix.
@@ -110,6 +65,9 @@ func (v Version) String() string { return v.number.String() }
 // Prerelease tells whether the version comes before a stable one.
 func (v Version) Prerelease() bool { return v.number.Prerelease() != "" }
 
+// Major is the first number.
+func (v Version) Major() uint64 { return v.number.Major() }
+
 // Compare orders by SemVer precedence: -1, 0 or 1.
 func (v Version) Compare(w Version) int { return v.number.Compare(w.number) }
 
@@ -121,4 +79,57 @@ func (v Version) Next(prerelease string) (Version, error) {
 		return Version{}, fmt.Errorf("prerelease %q: %w", prerelease, err)
 	}
 	return Version{prefix: v.prefix, number: &next}, nil
+}
+
+// of is the version with these numbers, of the same module as v.
+func (v Version) of(major, minor, patch uint64) Version {
+	return Version{prefix: v.prefix, number: semver.New(major, minor, patch, "", "")}
+}
+
+// core is the stable version that v is, or prepares.
+func (v Version) core() Version {
+	return v.of(v.number.Major(), v.number.Minor(), v.number.Patch())
+}
+
+func (v Version) sameMajor(w Version) bool { return v.number.Major() == w.number.Major() }
+
+func (v Version) sameMinor(w Version) bool {
+	return v.sameMajor(w) && v.number.Minor() == w.number.Minor()
+}
+
+// Of keeps those refs that are versions with the prefix, in their order. Syntax that
+// the house rules turn down counts all the same: such tags exist.
+func Of(refs []Ref, prefix string) []Version {
+	var out []Version
+	for _, r := range refs {
+		if v, findings := parse(r.Tag, prefix, true); len(findings) == 0 {
+			out = append(out, v)
+		}
+	}
+	return out
+}
+
+// Highest is the highest version by precedence; ok is false for none.
+func Highest(versions []Version) (highest Version, ok bool) {
+	for _, v := range versions {
+		if !ok || v.Compare(highest) > 0 {
+			highest, ok = v, true
+		}
+	}
+	return highest, ok
+}
+
+// stable keeps the versions that are no prereleases.
+func stable(versions []Version) []Version {
+	return filter(versions, func(v Version) bool { return !v.Prerelease() })
+}
+
+func filter(versions []Version, keep func(Version) bool) []Version {
+	var out []Version
+	for _, v := range versions {
+		if keep(v) {
+			out = append(out, v)
+		}
+	}
+	return out
 }

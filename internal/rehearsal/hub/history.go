@@ -6,7 +6,7 @@ import (
 	"strconv"
 	"strings"
 
-	"github.com/org/pgo-release/internal/notes"
+	"github.com/org/pgo-release/internal/history"
 )
 
 func (s *Server) getRepository(*http.Request) reply { return ok(s.repositoryJSON()) }
@@ -87,7 +87,7 @@ func (s *Server) pullURL(number int) string { return s.webURL("/pull/" + strconv
 // noCommit stands where a commit is required and none is known.
 const noCommit = "0000000000000000000000000000000000000000"
 
-func (s *Server) pullJSON(p notes.PullRequest) object {
+func (s *Server) pullJSON(p history.PullRequest) object {
 	api, web := s.apiURL(fmt.Sprintf("/pulls/%d", p.Number)), s.pullURL(p.Number)
 	issue := s.apiURL(fmt.Sprintf("/issues/%d", p.Number))
 	if p.URL != "" {

@@ -12,7 +12,7 @@ import (
 	"testing"
 	"time"
 
-	"github.com/org/pgo-release/internal/notes"
+	"github.com/org/pgo-release/internal/history"
 	"github.com/org/pgo-release/internal/plan"
 	"github.com/org/pgo-release/internal/rehearsal/hub"
 )
@@ -30,7 +30,7 @@ func start(t *testing.T, change func(*hub.Repo)) *hub.Server {
 		ID:         7, OwnerID: 8, Head: second,
 		Tags:      map[string]string{"v1.0.0": first, "sub/v1.0.0": first},
 		Annotated: map[string]string{"sub/v1.0.0": object},
-		PullRequests: []notes.PullRequest{
+		PullRequests: []history.PullRequest{
 			{Number: 1, Title: "One", Author: "ann", MergeCommit: first, Base: "octo/hello", MergedAt: time.Unix(1e9, 0)},
 			{Number: 2, Title: "Two", Author: "bob", Base: "octo/hello", Labels: []string{"bug"}},
 		},

@@ -25,7 +25,7 @@ import (
 	"sync"
 	"time"
 
-	"github.com/org/pgo-release/internal/notes"
+	"github.com/org/pgo-release/internal/history"
 	"github.com/org/pgo-release/internal/plan"
 )
 
@@ -34,13 +34,13 @@ type Repo struct {
 	Repository    plan.Repository
 	ID, OwnerID   int64 // 0: 1
 	Private       bool
-	Immutable     bool                // releases freeze when they are published
-	DefaultBranch string              // empty: "main"
-	Head          string              // commit of the default branch
-	Tags          map[string]string   // tag → commit
-	Annotated     map[string]string   // tag of Tags → tag object, 40 hexadecimal digits; others are lightweight
-	Commits       map[string]bool     // the commits that a tag can be made at; nil: any
-	PullRequests  []notes.PullRequest // one without MergedAt is open
+	Immutable     bool                  // releases freeze when they are published
+	DefaultBranch string                // empty: "main"
+	Head          string                // commit of the default branch
+	Tags          map[string]string     // tag → commit
+	Annotated     map[string]string     // tag of Tags → tag object, 40 hexadecimal digits; others are lightweight
+	Commits       map[string]bool       // the commits that a tag can be made at; nil: any
+	PullRequests  []history.PullRequest // one without MergedAt is open
 }
 
 // Server is a running hub. Its methods may be called from several goroutines.

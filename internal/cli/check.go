@@ -1,0 +1,266 @@
+package cli
+
+import (
+	"context"
+	"fmt"
+	"strings"
+	"text/tabwriter"
+
+	"github.com/spf13/cobra"
+	"golang.org/x/sync/errgroup"
+
+	"github.com/org/pgo-release/internal/action"
+	"github.com/org/pgo-release/internal/github"
+	"github.com/org/pgo-release/internal/history"
+	"github.com/org/pgo-release/internal/plan"
+	"github.com/org/pgo-release/internal/release"
+	"github.com/org/pgo-release/internal/task"
+	"github.com/org/pgo-release/internal/version"
+)
+
+func (a *app) checkCommand() *cobra.Command {
+	return a.command(&cobra.Command{
+		Use:   "check [TAG]",
+		Short: "Say whether a version may be released, or which one comes next",
+		Long: `Says whether a version may be released, and why not: its syntax, its order among the
+tags that exist, whether the changes since the previous version and the exported Go API
+allow it, and what Go demands of the module. Without TAG it judges the tag of the
+commit; where there is none, it proposes the next version and explains it.
+
+It needs nothing but the repository. With a token it asks GitHub too: for the labels of
+pull requests, and whether the version is already released from another commit.
+Nothing is changed. The exit code is 3 when the version may not be released.`,
+		Example: `  pgo-release check
+  pgo-release check v1.3.0
+  pgo-release check v1.3.0 --json | jq .requiredBump`,
+		Args: cobra.MaximumNArgs(1),
+	}, func(ctx context.Context, args []string) error {
+		tag := a.values.String("tag")
+		if len(args) == 1 {
+			tag = args[0]
+		}
+		s, err := a.read(ctx, tag)
+		if err != nil {
+			return err
+		}
+		c, err := s.check(ctx)
+		if err != nil {
+			return err
+		}
+		if a.values.Bool("json") {
+			err = a.printJSON(c)
+		} else {
+			err = a.print(c.text())
+		}
+		if err != nil {
+			return err
+		}
+		return a.concludeCheck(c)
+	})
+}
+
+// CheckSchema names the form of what `check --json` prints.
+const CheckSchema = "https://github.com/org/pgo-release/schema/check/v1"
+
+// checked is the result of check, and its JSON.
+type checked struct {
+	Schema  string `json:"schema"`
+	Tag     string `json:"tag"`
+	Module  string `json:"module"`
+	Commit  string `json:"commit"`
+	Outcome string `json:"verdict"`     // "allowed", "rejected", "proposed", "floating" or "nothing"
+	Ignored int    `json:"ignoredTags"` // tags that are no versions of the module
+	version.Verdict
+}
+
+// The outcomes of a check.
+const (
+	allowed  = "allowed"
+	rejected = "rejected"
+	proposed = "proposed" // the tag is not there yet and may be made
+	floating = "floating" // there is nothing to release for such a tag
+	nothing  = "nothing"  // there is no change since the last version
+)
+
+// check judges the tag of the facts, or proposes one.
+func (s *session) check(ctx context.Context) (checked, error) {
+	if s.facts.Repository.Owner == "" && s.config.Repository != "" {
+		owner, name, _ := strings.Cut(s.config.Repository, "/")
+		s.facts.Repository = plan.Repository{Owner: owner, Name: name}
+	}
+	in := plan.PolicyInput(s.config, s.facts)
+	c := checked{
+		Schema: CheckSchema, Tag: s.facts.Tag, Module: s.facts.Module.Path, Commit: s.facts.Commit,
+		Ignored: len(s.facts.Refs) - len(version.Of(s.facts.Refs, s.facts.Prefix())),
+	}
+	if s.values.Bool("verbose") {
+		s.reporter.Progress(task.Event{Phase: "check", State: task.Note, Text: fmt.Sprintf("%d of %d tags are no versions of this module", c.Ignored, len(s.facts.Refs))})
+	}
+	if version.IsFloating(c.Tag) {
+		c.Outcome = floating
+		return c, nil
+	}
+	var reachable []version.Ref
+	base := version.Base(in)
+	if c.Tag == "" {
+		var err error
+		if reachable, err = s.repo.Reachable(ctx, s.facts.Refs); err != nil {
+			return checked{}, err
+		}
+		_, base = version.Propose(in, reachable)
+	}
+	client, err := s.reader(ctx)
+	if err != nil {
+		return checked{}, err
+	}
+	if err := s.content(ctx, base, client, &in); err != nil {
+		return checked{}, err
+	}
+	if c.Tag == "" {
+		if base != "" && len(in.Changes) == 0 && in.API.Incompatible == nil && in.API.Compatible == nil {
+			c.Outcome, c.Base = nothing, base
+			return c, nil
+		}
+		c.Tag, _ = version.Propose(in, reachable)
+		in.Tag, c.Outcome = c.Tag, proposed
+	}
+	if client != nil {
+		if in.Page, in.Served, err = s.elsewhere(ctx, client, c.Tag, true); err != nil {
+			return checked{}, err
+		}
+	}
+	c.Verdict = version.Judge(in)
+	switch {
+	case c.Rejected() != nil:
+		c.Outcome = rejected
+	case c.Outcome == "":
+		c.Outcome = allowed
+	}
+	return c, nil
+}
+
+// reader is a client of GitHub where there is a token for one; nil where there is none.
+func (s *session) reader(context.Context) (*github.Client, error) {
+	if s.values.String("token") == "" || s.facts.Repository.Owner == "" {
+		return nil, nil
+	}
+	return s.gitHub(s.facts.Repository)
+}
+
+// content reads what changed since base.
+func (s *session) content(ctx context.Context, base string, client *github.Client, in *version.Input) error {
+	var happened past
+	var found source
+	group, shared := errgroup.WithContext(ctx)
+	if base != "" {
+		group.Go(func() (err error) { happened, err = s.past(shared, base, client); return err })
+		group.Go(func() error {
+			before, err := s.repo.Base(shared, base)
+			in.Moved = before.Module.Path
+			return err
+		})
+	}
+	group.Go(func() (err error) { found, err = s.readSource(shared, base); return err })
+	if err := group.Wait(); err != nil {
+		return err
+	}
+	in.Changes, in.API, in.Sums = history.Changes(happened.commits, happened.pulls, happened.of), found.api, found.sums
+	return nil
+}
+
+// concludeCheck turns a rejection into the error of the run. In Actions the annotation
+// is read apart from the log, so there it says everything.
+func (a *app) concludeCheck(c checked) error {
+	rejection := c.Rejected()
+	if rejection == nil {
+		return nil
+	}
+	if _, inActions := action.Detect(a.getenv, a.Out); inActions {
+		return &release.Problem{Class: release.Rejected, Err: rejection, Tip: rejection.Hint()}
+	}
+	return release.Reject("", "%s may not be released: %s", c.Tag, rejection.Title())
+}
+
+// text is the result for people.
+func (c checked) text() string {
+	var out strings.Builder
+	switch c.Outcome {
+	case floating:
+		return fmt.Sprintf("%s is a floating tag, nothing to release\n", c.Tag)
+	case nothing:
+		return fmt.Sprintf("nothing changed since %s\n", c.Base)
+	case proposed:
+		fmt.Fprintf(&out, "%s comes next\n", c.Tag)
+	case allowed:
+		fmt.Fprintf(&out, "%s may be released\n", c.Tag)
+	case rejected:
+		fmt.Fprintf(&out, "%s may not be released\n", c.Tag)
+	}
+	for _, f := range c.Findings {
+		fmt.Fprintf(&out, "\n%s %s: %s\n  %s\n", f.Level, f.Code, f.Found, strings.ReplaceAll(f.Rule, "\n", "\n  "))
+		if f.Want != "" {
+			fmt.Fprintf(&out, "  accepted: %s\n", f.Want)
+		}
+	}
+	if len(c.ImageTags) > 0 {
+		out.WriteString("\n" + c.consequences())
+	}
+	if c.Base != "" {
+		fmt.Fprintf(&out, "\nchanges since %s\n", c.Base)
+		for _, r := range c.Reasons[:min(len(c.Reasons), shownReasons)] {
+			fmt.Fprintf(&out, "  %-5s  %s\n", r.Bump, r)
+		}
+		if more := c.More + len(c.Reasons) - shownReasons; more > 0 {
+			fmt.Fprintf(&out, "  and %d more\n", more)
+		}
+		if len(c.Reasons) == 0 {
+			out.WriteString("  none\n")
+		}
+	}
+	return out.String()
+}
+
+// shownReasons is how many reasons the text lists; the JSON has more.
+const shownReasons = 40
+
+// consequences is what follows from the version.
+func (c checked) consequences() string {
+	var out strings.Builder
+	table := tabwriter.NewWriter(&out, 0, 0, 2, ' ', 0)
+	row := func(name, value string) { fmt.Fprintf(table, "  %s\t%s\n", name, value) }
+	if c.Previous != "" {
+		row("previous", c.Previous)
+	} else {
+		row("previous", "none: the first release")
+	}
+	if c.Base != "" {
+		row("bump", fmt.Sprintf("%s after %s; the changes ask for %s", c.Actual, c.Base, c.Required))
+	}
+	switch c.API.State {
+	case version.NotCompared:
+		row("API", "not compared")
+	case version.NoAPI:
+		row("API", "none: the module has only programs and internal packages")
+	case version.Unverified:
+		row("API", "not compared: one side could not be read")
+	case version.Compared:
+		row("API", fmt.Sprintf("%d incompatible, %d compatible changes", len(c.API.Incompatible), len(c.API.Compatible)))
+	}
+	switch {
+	case c.Prerelease:
+		row("release", "prerelease")
+	case c.Latest:
+		row("release", "latest")
+	default:
+		row("release", "stable, not latest")
+	}
+	row("image tags", strings.Join(c.ImageTags, " "))
+	if len(c.GitTags) > 0 {
+		row("git tags", strings.Join(c.GitTags, " ")+", which move to it")
+	}
+	if c.Next != c.Tag && c.Base != "" {
+		row("proposed", c.Next)
+	}
+	_ = table.Flush() // a Builder does not fail
+	return out.String()
+}

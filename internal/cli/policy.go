@@ -1,0 +1,230 @@
+package cli
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"path/filepath"
+
+	"golang.org/x/sync/errgroup"
+
+	"github.com/org/pgo-release/internal/apidiff"
+	"github.com/org/pgo-release/internal/github"
+	"github.com/org/pgo-release/internal/history"
+	"github.com/org/pgo-release/internal/modproxy"
+	"github.com/org/pgo-release/internal/plan"
+	"github.com/org/pgo-release/internal/release"
+	"github.com/org/pgo-release/internal/repo"
+	"github.com/org/pgo-release/internal/task"
+	"github.com/org/pgo-release/internal/version"
+)
+
+// past is what happened between two versions.
+type past struct {
+	commits []history.Commit
+	pulls   []history.PullRequest
+	of      map[string][]int // numbers of the pull requests that a commit came with
+}
+
+// past reads the commits since a tag, and from GitHub the pull requests that they
+// came with; without a client those that messages name have to do.
+func (s *session) past(ctx context.Context, previous string, client *github.Client) (p past, err error) {
+	err = task.Track(ctx, s.reporter.Progress, "check", "history", 0, func(stage func(string)) (string, error) {
+		stage("reading commits")
+		if p.commits, err = s.repo.Commits(ctx, previous, s.facts.Commit); err != nil || client == nil {
+			return fmt.Sprintf("%d commits", len(p.commits)), err
+		}
+		stage("reading pull requests")
+		p.pulls, p.of, err = mergedPullRequests(ctx, client, p.commits)
+		return fmt.Sprintf("%d commits, %d pull requests", len(p.commits), len(p.pulls)), err
+	})
+	return p, err
+}
+
+// source is what only the files of the commit can say.
+type source struct {
+	api  version.API
+	sums version.Sums
+}
+
+// readSource compares the exported API with that of base and asks the go command about
+// go.sum, each in a temporary clone.
+func (s *session) readSource(ctx context.Context, base string) (found source, err error) {
+	if version.Mode(s.config.VersionPolicy) == version.Off {
+		return source{}, nil
+	}
+	group, shared := errgroup.WithContext(ctx)
+	group.Go(func() (err error) { found.api, err = s.compareAPI(shared, base); return err })
+	if !s.facts.Module.Vendored { // the vendor directory is what is built, and go.sum is not asked
+		group.Go(func() (err error) { found.sums, err = s.checkSums(shared); return err })
+	}
+	return found, group.Wait()
+}
+
+func (s *session) checkSums(ctx context.Context) (found version.Sums, err error) {
+	err = task.Track(ctx, s.reporter.Progress, "check", "go.sum", 0, func(stage func(string)) (string, error) {
+		stage("go mod tidy")
+		checkout, err := s.repo.Checkout(ctx, s.facts.Commit, s.facts.Module.Dir)
+		if err != nil {
+			return "", err
+		}
+		sums, err := s.toolchain.CheckSums(ctx, checkout.Module)
+		found = version.Sums(sums)
+		switch err = errors.Join(err, checkout.Remove()); {
+		case found.Unknown != "":
+			return "not checked", err
+		case found != version.Sums{}:
+			return "not as it should be", err
+		}
+		return "tidy", err
+	})
+	return found, err
+}
+
+// compareAPI compares what the module exports with what it exported at the tag base.
+func (s *session) compareAPI(ctx context.Context, base string) (version.API, error) {
+	if base == "" || s.values.Bool("no-api") {
+		return version.API{}, nil
+	}
+	before, err := s.repo.Base(ctx, base)
+	if err != nil {
+		return version.API{}, err
+	}
+	now := s.facts.Module
+	switch {
+	case !before.Importable && !s.facts.Policy.Importable:
+		return version.API{State: version.NoAPI}, nil
+	case before.Module.Path == "":
+		return version.API{State: version.Unverified, Why: fmt.Sprintf("there was no such module at %s", base)}, nil
+	case before.Module.Path != now.Path && plan.BaseName(before.Module.Path) == plan.BaseName(now.Path):
+		return version.API{}, nil // the verdict says so: for Go it is another module
+	case before.Module.Path != now.Path:
+		return version.API{State: version.Unverified, Why: fmt.Sprintf("the module path was %s at %s", before.Module.Path, base)}, nil
+	}
+	var found version.API
+	err = task.Track(ctx, s.reporter.Progress, "check", "API", 0, func(stage func(string)) (string, error) {
+		stage("reading " + base)
+		old, err := s.loadAPI(ctx, before.Commit, before.Module)
+		if err == nil {
+			stage("reading " + s.facts.Commit[:7])
+			var current apidiff.API
+			if current, err = s.loadAPI(ctx, s.facts.Commit, now); err == nil {
+				var d apidiff.Difference
+				if d, err = apidiff.Compare(old, current); err != nil {
+					found = version.API{State: version.Unverified, Why: err.Error()}
+					return "not compared", nil
+				}
+				found = version.API{State: version.Compared, Incompatible: d.Incompatible, Compatible: d.Compatible, Values: d.Values}
+				return fmt.Sprintf("%d incompatible, %d compatible changes since %s", len(d.Incompatible), len(d.Compatible), base), nil
+			}
+		}
+		if ctx.Err() != nil {
+			return "", err
+		}
+		// Never a guess: what cannot be read may have been broken before.
+		found = version.API{State: version.Unverified, Why: err.Error()}
+		return "not compared", nil
+	})
+	return found, err
+}
+
+// loadAPI reads what the module exports at a commit.
+func (s *session) loadAPI(ctx context.Context, commit string, m plan.Module) (_ apidiff.API, err error) {
+	checkout, err := s.repo.Checkout(ctx, commit, m.Dir)
+	if err != nil {
+		return apidiff.API{}, err
+	}
+	defer func() { err = errors.Join(err, checkout.Remove()) }()
+	dir, err := filepath.EvalSymlinks(checkout.Module) // as the go command names files
+	if err != nil {
+		return apidiff.API{}, fmt.Errorf("reading the API of %s: %w", commit, err)
+	}
+	return apidiff.Load(ctx, apidiff.Module{Dir: dir, Path: m.Path, Env: s.toolchain.Environ(), Vendored: m.Vendored})
+}
+
+// elsewhere is what others already have of a tag.
+func (s *session) elsewhere(ctx context.Context, client *github.Client, tag string, proxied bool) (page version.Page, served version.Served, err error) {
+	if page.Commit, err = client.TagCommit(ctx, tag); err != nil {
+		return page, served, err
+	}
+	found, err := client.Find(ctx, tag)
+	if err != nil {
+		return page, served, err
+	}
+	page.Published = found != nil && !found.Draft
+	if proxied {
+		served, err = s.served(ctx, client, tag)
+	}
+	return page, served, err
+}
+
+// served asks the module proxy about a version of a public module. A proxy that does
+// not answer says nothing about the version.
+func (s *session) served(ctx context.Context, client *github.Client, tag string) (version.Served, error) {
+	proxy, ok := modproxy.New(s.toolchain.Proxy)
+	if !ok || modproxy.Private(s.toolchain.NoProxy, s.facts.Module.Path) {
+		return version.Served{}, nil
+	}
+	repository, err := client.Repository(ctx)
+	if err != nil || repository.Private { // its name is not the proxy's to know
+		return version.Served{}, err
+	}
+	_, number := version.Split(tag)
+	commit, known, err := proxy.Commit(ctx, s.facts.Module.Path, number)
+	switch {
+	case ctx.Err() != nil:
+		return version.Served{}, context.Cause(ctx)
+	case err != nil:
+		s.reporter.Progress(task.Event{Phase: "check", Task: tag, State: task.Note, Text: err.Error()})
+		return version.Served{}, nil
+	}
+	return version.Served{Known: known, Commit: commit}, nil
+}
+
+// judged says what stands against a version, and reports what does not but is worth
+// knowing.
+func (s *session) judged(verdict version.Verdict) error {
+	for _, f := range verdict.Warnings() {
+		s.reporter.Progress(task.Event{Phase: "check", State: task.Warning, Text: f.String()})
+	}
+	if rejection := verdict.Rejected(); rejection != nil {
+		return &release.Problem{Class: release.Rejected, Err: rejection, Tip: rejection.Hint()}
+	}
+	return nil
+}
+
+// since reads what happened to the module after its version base, as far as git can
+// tell.
+func (s *session) since(ctx context.Context, base string) error {
+	if base == "" {
+		return nil
+	}
+	group, shared := errgroup.WithContext(ctx)
+	group.Go(func() error {
+		commits, err := s.repo.Commits(shared, base, s.facts.Commit)
+		s.facts.Changes = history.Changes(commits, nil, nil)
+		return err
+	})
+	group.Go(func() error {
+		before, err := s.repo.Base(shared, base)
+		s.facts.Moved = before.Module.Path
+		return err
+	})
+	return group.Wait()
+}
+
+// deepen completes a shallow clone in a job, where it is thrown away afterwards.
+// Elsewhere it is the user's to complete, and the version policy says how.
+func (a *app) deepen(ctx context.Context, r *repo.Repo, inActions bool) error {
+	if !r.Shallow() || !inActions {
+		return nil
+	}
+	return task.Track(ctx, a.reporter.Progress, "check", "shallow clone", 0, func(stage func(string)) (string, error) {
+		stage("fetching commits and tags")
+		token := ""
+		if a.values.Given("token") {
+			token = a.values.String("token")
+		}
+		return "completed", r.Deepen(ctx, token, true)
+	})
+}

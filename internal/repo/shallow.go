@@ -1,0 +1,70 @@
+package repo
+
+import (
+	"context"
+	"encoding/base64"
+	"fmt"
+	"os"
+	"strings"
+
+	"github.com/org/pgo-release/internal/release"
+	"github.com/org/pgo-release/internal/run"
+	"github.com/org/pgo-release/internal/version"
+)
+
+// Shallow tells whether the clone lacks a part of the history, and with it maybe tags.
+func (r *Repo) Shallow() bool {
+	info, err := os.Stat(r.shallow)
+	return err == nil && info.Size() > 0
+}
+
+// Deepen fetches from origin what a shallow clone lacks: the commits, and all tags as
+// they are there. A tag that lies differently here is replaced where replace says so, and an error
+// otherwise. token, where it is not empty, is shown to github.com when git's own
+// configuration does not open the repository.
+func (r *Repo) Deepen(ctx context.Context, token string, replace bool) error {
+	tags := "refs/tags/*:refs/tags/*"
+	if replace {
+		tags = "+" + tags
+	}
+	args := []string{"fetch", "--quiet", "--unshallow", "--no-write-fetch-head", "--no-auto-gc", "origin", tags}
+	_, err := r.gitTop(ctx, args...)
+	if err != nil && token != "" && ctx.Err() == nil {
+		// Not before: a second header beside the one that a checkout left is refused.
+		_, err = git(ctx, r.git.With(authorise(r.git, token)...), r.top, args...)
+	}
+	if err != nil {
+		return release.Reject("give the job the whole history: actions/checkout with fetch-depth: 0; or git fetch --unshallow --tags",
+			"deepening the shallow clone %q: %w", r.top, err)
+	}
+	return nil
+}
+
+// authorise are the variables that make git show a token to github.com.
+func authorise(git run.Runner, token string) []string {
+	n := configured(git)
+	header := "AUTHORIZATION: basic " + base64.StdEncoding.EncodeToString([]byte("x-access-token:"+token))
+	return []string{
+		fmt.Sprintf("GIT_CONFIG_COUNT=%d", n+1),
+		fmt.Sprintf("GIT_CONFIG_KEY_%d=http.https://github.com/.extraheader", n), fmt.Sprintf("GIT_CONFIG_VALUE_%d=%s", n, header),
+	}
+}
+
+// Reachable are those of the tags whose commits the history of HEAD holds.
+func (r *Repo) Reachable(ctx context.Context, refs []version.Ref) ([]version.Ref, error) {
+	out, err := r.gitTop(ctx, "for-each-ref", "--format=%(refname:strip=2)", "--merged=HEAD", "refs/tags")
+	if err != nil {
+		return nil, fmt.Errorf("reading the tags of HEAD's history: %w", err)
+	}
+	inside := map[string]bool{}
+	for line := range strings.Lines(out) {
+		inside[strings.TrimSuffix(line, "\n")] = true
+	}
+	var reachable []version.Ref
+	for _, ref := range refs {
+		if inside[ref.Tag] {
+			reachable = append(reachable, ref)
+		}
+	}
+	return reachable, nil
+}
