@@ -43,6 +43,9 @@ Nothing is changed. The exit code is 3 when the version may not be released.`,
 		if err != nil {
 			return err
 		}
+		if err := plan.CheckPolicy(s.config); err != nil {
+			return err
+		}
 		c, err := s.check(ctx)
 		if err != nil {
 			return err
@@ -64,12 +67,13 @@ const CheckSchema = "https://github.com/org/pgo-release/schema/check/v1"
 
 // checked is the result of check, and its JSON.
 type checked struct {
-	Schema  string `json:"schema"`
-	Tag     string `json:"tag"`
-	Module  string `json:"module"`
-	Commit  string `json:"commit"`
-	Outcome string `json:"verdict"`     // "allowed", "rejected", "proposed", "floating" or "nothing"
-	Ignored int    `json:"ignoredTags"` // tags that are no versions of the module
+	Schema   string `json:"schema"`
+	Tag      string `json:"tag"`
+	Module   string `json:"module"`
+	Commit   string `json:"commit"`
+	Outcome  string `json:"verdict"`     // "allowed", "rejected", "floating" or "nothing"
+	Proposed bool   `json:"proposed"`    // nobody named the tag: it is the one that comes next
+	Ignored  int    `json:"ignoredTags"` // tags that are no versions of the module
 	version.Verdict
 }
 
@@ -77,7 +81,6 @@ type checked struct {
 const (
 	allowed  = "allowed"
 	rejected = "rejected"
-	proposed = "proposed" // the tag is not there yet and may be made
 	floating = "floating" // there is nothing to release for such a tag
 	nothing  = "nothing"  // there is no change since the last version
 )
@@ -122,7 +125,7 @@ func (s *session) check(ctx context.Context) (checked, error) {
 			return c, nil
 		}
 		c.Tag, _ = version.Propose(in, reachable)
-		in.Tag, c.Outcome = c.Tag, proposed
+		in.Tag, c.Proposed = c.Tag, true
 	}
 	if client != nil {
 		if in.Page, in.Served, err = s.elsewhere(ctx, client, c.Tag, true); err != nil {
@@ -130,11 +133,9 @@ func (s *session) check(ctx context.Context) (checked, error) {
 		}
 	}
 	c.Verdict = version.Judge(in)
-	switch {
-	case c.Rejected() != nil:
+	c.Outcome = allowed
+	if c.Rejected() != nil {
 		c.Outcome = rejected
-	case c.Outcome == "":
-		c.Outcome = allowed
 	}
 	return c, nil
 }
@@ -176,7 +177,7 @@ func (a *app) concludeCheck(c checked) error {
 		return nil
 	}
 	if _, inActions := action.Detect(a.getenv, a.Out); inActions {
-		return &release.Problem{Class: release.Rejected, Err: rejection, Tip: rejection.Hint()}
+		return reject(c.Verdict)
 	}
 	return release.Reject("", "%s may not be released: %s", c.Tag, rejection.Title())
 }
@@ -184,16 +185,18 @@ func (a *app) concludeCheck(c checked) error {
 // text is the result for people.
 func (c checked) text() string {
 	var out strings.Builder
-	switch c.Outcome {
-	case floating:
+	switch {
+	case c.Outcome == floating:
 		return fmt.Sprintf("%s is a floating tag, nothing to release\n", c.Tag)
-	case nothing:
+	case c.Outcome == nothing:
 		return fmt.Sprintf("nothing changed since %s\n", c.Base)
-	case proposed:
+	case c.Proposed && c.Outcome == rejected:
+		fmt.Fprintf(&out, "%s comes next, and may not be released yet\n", c.Tag)
+	case c.Proposed:
 		fmt.Fprintf(&out, "%s comes next\n", c.Tag)
-	case allowed:
+	case c.Outcome == allowed:
 		fmt.Fprintf(&out, "%s may be released\n", c.Tag)
-	case rejected:
+	default:
 		fmt.Fprintf(&out, "%s may not be released\n", c.Tag)
 	}
 	for _, f := range c.Findings {
@@ -239,6 +242,8 @@ func (c checked) consequences() string {
 	switch c.API.State {
 	case version.NotCompared:
 		row("API", "not compared")
+	case version.Ignored:
+		row("API", "not compared: api: ignore")
 	case version.NoAPI:
 		row("API", "none: the module has only programs and internal packages")
 	case version.Unverified:

@@ -27,13 +27,19 @@ printed is the value that release executes.`,
 			if err != nil {
 				return fmt.Errorf("printing the plan: %w", err)
 			}
-			return a.print(string(text))
+			if err := a.print(string(text)); err != nil {
+				return err
+			}
+			return reject(s.plan.Verdict)
 		}
 		text, err := s.plan.Text()
 		if err != nil {
 			return fmt.Errorf("printing the plan: %w", err)
 		}
-		return a.print(text)
+		if err := a.print(text); err != nil {
+			return err
+		}
+		return reject(s.plan.Verdict)
 	})
 }
 

@@ -50,7 +50,7 @@ type source struct {
 // readSource compares the exported API with that of base and asks the go command about
 // go.sum, each in a temporary clone.
 func (s *session) readSource(ctx context.Context, base string) (found source, err error) {
-	if version.Mode(s.config.VersionPolicy) == version.Off {
+	if version.Mode(s.config.VersionPolicy) == version.Off || s.facts.Module.Path == "" {
 		return source{}, nil
 	}
 	group, shared := errgroup.WithContext(ctx)
@@ -83,8 +83,11 @@ func (s *session) checkSums(ctx context.Context) (found version.Sums, err error)
 
 // compareAPI compares what the module exports with what it exported at the tag base.
 func (s *session) compareAPI(ctx context.Context, base string) (version.API, error) {
-	if base == "" || s.values.Bool("no-api") {
+	switch {
+	case base == "":
 		return version.API{}, nil
+	case s.config.API == plan.APIIgnore:
+		return version.API{State: version.Ignored}, nil
 	}
 	before, err := s.repo.Base(ctx, base)
 	if err != nil {
@@ -187,10 +190,16 @@ func (s *session) judged(verdict version.Verdict) error {
 	for _, f := range verdict.Warnings() {
 		s.reporter.Progress(task.Event{Phase: "check", State: task.Warning, Text: f.String()})
 	}
-	if rejection := verdict.Rejected(); rejection != nil {
-		return &release.Problem{Class: release.Rejected, Err: rejection, Tip: rejection.Hint()}
+	return reject(verdict)
+}
+
+// reject is what stands against a version as the error of the run; nil where nothing does.
+func reject(verdict version.Verdict) error {
+	rejection := verdict.Rejected()
+	if rejection == nil {
+		return nil
 	}
-	return nil
+	return &release.Problem{Class: release.Rejected, Err: rejection, Tip: rejection.Hint()}
 }
 
 // since reads what happened to the module after its version base, as far as git can

@@ -55,6 +55,7 @@ func TestScripts(t *testing.T) {
 		},
 		Cmds: map[string]func(ts *testscript.TestScript, neg bool, args []string){
 			"repository": repository, "hello": hello, "exits": exits, "appears": appears, "stage": stage, "flip": flip, "same": same,
+			"commit": commit, "github": gitHub, "modproxy": modProxy,
 		},
 	})
 }
@@ -81,6 +82,19 @@ func repository(ts *testscript.TestScript, _ bool, tags []string) {
 	git("commit", "--quiet", "--allow-empty", "-m", "first")
 	for _, tag := range tags {
 		git("tag", tag)
+	}
+}
+
+// commit commits everything in the current directory with a message, and makes the tags
+// that are named. A line break in the message is written as "\n".
+func commit(ts *testscript.TestScript, _ bool, args []string) {
+	if len(args) == 0 {
+		ts.Fatalf("usage: commit MESSAGE [TAG...]")
+	}
+	ts.Check(ts.Exec("git", "add", "-A", "--", ".", ":!.tmp"))
+	ts.Check(ts.Exec("git", "commit", "--quiet", "--allow-empty", "-m", strings.ReplaceAll(args[0], `\n`, "\n")))
+	for _, tag := range args[1:] {
+		ts.Check(ts.Exec("git", "tag", tag))
 	}
 }
 

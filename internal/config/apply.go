@@ -33,6 +33,9 @@ func Apply(cfg plan.Config, v Values) plan.Config {
 	if style := v.String("prerelease-style"); style != "" {
 		cfg.PrereleaseStyle = style
 	}
+	if api := v.String("api"); api != "" {
+		cfg.API = api
+	}
 	cfg.Tag = v.String("tag")
 	cfg.PreviousTag = v.String("previous-tag")
 	cfg.AllowRetracted = v.Bool("allow-retracted")

@@ -11,6 +11,7 @@ import (
 // Sums is what the go command says about a module's go.mod and go.sum.
 type Sums struct {
 	Untidy  string // difference that go mod tidy would make, as a unified diff of at most 40 lines; empty: none
+	Surplus bool   // all of it are lines that go.sum does not need
 	Broken  string // which modules are not the ones that go.sum names; empty: none
 	Unknown string // why it cannot tell, in one line; empty: it can
 }
@@ -27,7 +28,7 @@ func (t Toolchain) CheckSums(ctx context.Context, dir string) (Sums, error) {
 	said := complaint(err)
 	switch {
 	case len(diff) > 0:
-		s.Untidy = head(string(diff))
+		s.Untidy, s.Surplus = head(string(diff)), surplus(string(diff))
 	case strings.Contains(said, "checksum mismatch"):
 		s.Broken = head(said)
 		return s, nil
@@ -45,6 +46,21 @@ func (t Toolchain) CheckSums(ctx context.Context, dir string) (Sums, error) {
 		s.Unknown = "go mod verify: " + lastLine(said)
 	}
 	return s, nil
+}
+
+// surplus tells whether a diff only takes lines out of go.sum.
+func surplus(diff string) bool {
+	sums := false
+	for line := range strings.Lines(diff) {
+		switch {
+		case strings.HasPrefix(line, "+++ "):
+			sums = strings.HasSuffix(strings.TrimSpace(line), "go.sum")
+		case strings.HasPrefix(line, "--- "):
+		case strings.HasPrefix(line, "+"), strings.HasPrefix(line, "-") && !sums:
+			return false
+		}
+	}
+	return true
 }
 
 // complaint is what a program printed on stderr before it failed.

@@ -113,6 +113,7 @@ func (g group) change(known map[int]PullRequest, of map[string][]int) Change {
 		return c
 	}
 	c.Number = numbers[0]
+	c.Title = strings.TrimSpace(squashSuffix.ReplaceAllString(strings.TrimSpace(c.Title), ""))
 	if mergeSubject.MatchString(c.Title) { // GitHub puts the title into the body
 		title, rest, _ := strings.Cut(strings.TrimSpace(c.Body), "\n")
 		if title != "" {
@@ -161,7 +162,7 @@ func (c Change) reverted(older []Change) int {
 	}
 	if m := revertsTitle.FindStringSubmatch(c.Title); m != nil {
 		return slices.IndexFunc(older, func(o Change) bool {
-			return o.Title == m[1] || squashSuffix.ReplaceAllString(o.Title, "") == squashSuffix.ReplaceAllString(m[1], "")
+			return o.Title == strings.TrimSpace(squashSuffix.ReplaceAllString(m[1], ""))
 		})
 	}
 	return -1

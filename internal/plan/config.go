@@ -19,6 +19,7 @@ type Config struct {
 	Notes     Notes    `yaml:"notes" json:"notes,omitzero" jsonschema:"description=The release notes"`
 
 	VersionPolicy   string `yaml:"version-policy" json:"version-policy,omitempty" jsonschema:"enum=off,enum=warn,enum=standard,enum=strict,description=How strictly versions are judged; default: standard"`
+	API             string `yaml:"api" json:"api,omitempty" jsonschema:"enum=compare,enum=ignore,description=What the exported Go API counts for the version; ignore: its packages are not meant for others; default: compare"`
 	PrereleaseStyle string `yaml:"prerelease-style" json:"prerelease-style,omitempty" jsonschema:"enum=dotted,enum=any,description=How a prerelease is written; default: dotted\\, as in rc.1"`
 
 	Tag            string `yaml:"-" json:"-"` // what to release when HEAD carries no tag

@@ -25,13 +25,27 @@ const (
 	StyleAny    = "any"    // whatever SemVer allows
 )
 
-// New makes the plan of a release. The errors are release.Problems.
+// What the exported Go API counts for the version.
+const (
+	APICompare = "compare"
+	APIIgnore  = "ignore" // the packages are not meant for others
+)
+
+// New makes the plan of a release. The errors are release.Problems. A version that only
+// the changes stand against has a plan, and a verdict that says so: what is known of the
+// changes here need not be all.
 func New(cfg Config, facts Facts) (Plan, error) {
 	p := Plan{
 		Schema: Schema, Project: ProjectName(cfg, facts), Repository: facts.Repository, Module: facts.Module,
 		Commit: facts.Commit, Time: facts.Time.UTC(), Toolchain: facts.Toolchain,
 		Snapshot: cfg.Snapshot, Draft: cfg.Draft, Notes: cfg.Notes,
 		Include: cfg.Include, Prepare: cfg.Prepare,
+	}
+	if err := CheckPolicy(cfg); err != nil {
+		return Plan{}, err
+	}
+	if err := p.decideVersion(cfg, facts); err != nil {
+		return Plan{}, err
 	}
 	if !projectName.MatchString(p.Project) {
 		return Plan{}, release.Misuse("letters, digits, dot, dash and underscore; in .pgo-release.yaml: project: NAME", "project %q: not a name", p.Project)
@@ -56,19 +70,6 @@ func New(cfg Config, facts Facts) (Plan, error) {
 		p.Sign = SignNone
 	default:
 		return Plan{}, release.Misuse("", "sign %q: want keyless or none", cfg.Sign)
-	}
-	switch cfg.VersionPolicy {
-	case "", string(version.Off), string(version.Warn), string(version.Standard), string(version.Strict):
-	default:
-		return Plan{}, release.Misuse("", "version-policy %q: want off, warn, standard or strict", cfg.VersionPolicy)
-	}
-	switch cfg.PrereleaseStyle {
-	case "", StyleDotted, StyleAny:
-	default:
-		return Plan{}, release.Misuse("", "prerelease-style %q: want dotted or any", cfg.PrereleaseStyle)
-	}
-	if err := p.decideVersion(cfg, facts); err != nil {
-		return Plan{}, err
 	}
 	var err error
 	if p.Units, err = units(p, cfg, facts); err != nil {
@@ -122,7 +123,7 @@ func (p *Plan) decideVersion(cfg Config, facts Facts) error {
 			"tracked files differ from commit %s:\n%s", short(facts.Head), strings.TrimRight(facts.Dirty, "\n"))
 	}
 	p.Verdict = version.Judge(PolicyInput(cfg, facts))
-	if rejection := p.Verdict.Rejected(); rejection != nil {
+	if rejection := p.Verdict.RejectedForGood(); rejection != nil {
 		return reject(rejection)
 	}
 	v, err := version.Parse(facts.Tag, facts.Prefix())
@@ -130,6 +131,24 @@ func (p *Plan) decideVersion(cfg Config, facts Facts) error {
 		return reject(err)
 	}
 	p.Version, p.Tag = v.String(), v.Tag()
+	return nil
+}
+
+// CheckPolicy checks the words that choose how versions are judged. The error is a
+// release.Problem of class Usage.
+func CheckPolicy(cfg Config) error {
+	for _, option := range []struct {
+		name, value string
+		known       []string
+	}{
+		{"version-policy", cfg.VersionPolicy, []string{string(version.Off), string(version.Warn), string(version.Standard), string(version.Strict)}},
+		{"prerelease-style", cfg.PrereleaseStyle, []string{StyleDotted, StyleAny}},
+		{"api", cfg.API, []string{APICompare, APIIgnore}},
+	} {
+		if option.value != "" && !slices.Contains(option.known, option.value) {
+			return release.Misuse("", "%s %q: want %s", option.name, option.value, strings.Join(option.known, " or "))
+		}
+	}
 	return nil
 }
 
@@ -172,7 +191,7 @@ func imagePlan(p Plan, cfg Image) (*ImagePlan, error) {
 	repository := cfg.Repository
 	if repository == "" && p.Repository.Owner != "" {
 		repository = "ghcr.io/" + strings.ToLower(p.Repository.String())
-		if p.Module.Dir != "." { // a module of its own line of versions
+		if version.Prefix(p.Module.Dir, p.Module.Path) != "" { // a module of its own line of versions
 			repository += "/" + strings.ToLower(p.Project)
 		}
 	}

@@ -117,7 +117,7 @@ func TestRejected(t *testing.T) {
 		"policy and style": {
 			change: func(f *plan.Facts) { f.Tag = "v1.2.2-rc1" }, class: release.Rejected,
 			want: []string{"T04: tag", "O03: tag", "T04: use v1.2.2-rc.1", "O03: use v1.2.4"}},
-		"an unknown policy": {config: plan.Config{VersionPolicy: "loose"}, class: release.Usage, want: []string{"want off, warn, standard or strict"}},
+		"an unknown policy": {config: plan.Config{VersionPolicy: "loose"}, class: release.Usage, want: []string{"want off or warn or standard or strict"}},
 		"an unknown style":  {config: plan.Config{PrereleaseStyle: "loose"}, class: release.Usage, want: []string{"want dotted or any"}},
 		"dirty": {
 			change: func(f *plan.Facts) { f.Dirty = " M main.go\n" }, class: release.Rejected,

@@ -41,6 +41,7 @@ const (
 	NotCompared State = ""           // nobody asked
 	Compared    State = "compared"   //
 	NoAPI       State = "none"       // the module has no package that others can import
+	Ignored     State = "ignored"    // the packages are not meant for others
 	Unverified  State = "unverified" // one side could not be read
 )
 
@@ -169,6 +170,9 @@ func (f *findings) judgeBump(v, base Version, reasons []Reason, api API, next st
 		top = ofBump(reasons, Minor)
 	}
 	asked := len(top) > 0 && have < need
+	if asked && !slices.ContainsFunc(top, func(r Reason) bool { return r.Source != "api" }) {
+		next += "; or api: ignore, where the packages are not meant for others"
+	}
 	switch firm := slices.ContainsFunc(top, func(r Reason) bool { return r.Bump == Major || r.Source == "api" }); {
 	case asked && top[0].Bump == Major:
 		f.add(usual, "B01", tag, next, "a breaking change needs a new %s version: %s", need, list(top))
@@ -192,7 +196,7 @@ func (f *findings) judgeBump(v, base Version, reasons []Reason, api API, next st
 // everythingKnown tells whether nothing can hide a larger change: every change says
 // what it is, and the API was read.
 func everythingKnown(reasons []Reason, api API) bool {
-	return len(reasons) > 0 && (api.State == Compared || api.State == NoAPI) &&
+	return len(reasons) > 0 && api.State != NotCompared && api.State != Unverified &&
 		!slices.ContainsFunc(reasons, func(r Reason) bool { return !r.known })
 }
 

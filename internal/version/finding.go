@@ -43,7 +43,7 @@ func (f Finding) String() string { return f.Code + ": " + f.Found + ": " + f.Rul
 // advice is what would be accepted, as something to do.
 func (f Finding) advice() string {
 	first, _, _ := strings.Cut(f.Want, " ")
-	if _, number := Split(first); semver.IsValid(number) {
+	if _, number := Split(strings.TrimRight(first, ",;")); semver.IsValid(number) {
 		return "use " + f.Want
 	}
 	return f.Want

@@ -98,6 +98,16 @@ func pathFor(base, suffix string, v Version) string {
 	return fmt.Sprintf("%s/v%d", base, v.Major())
 }
 
+// movedFor says which module path a version needs where it is not the one there is.
+func (m Module) movedFor(tag string) string {
+	v, err := Parse(tag, m.Prefix())
+	base, suffix, ok := module.SplitPathVersion(m.Path)
+	if err != nil || !ok || module.CheckPathMajor(v.Module(), suffix) == nil {
+		return ""
+	}
+	return ", with the module path " + pathFor(base, suffix, v)
+}
+
 // judgeModule applies the rules about the content of go.mod.
 func (f *findings) judgeModule(v Version, m Module, allowRetracted bool) {
 	if len(m.Local) > 0 && m.Importable {
@@ -127,6 +137,7 @@ func others(list []string) string {
 // Sums is what the go command says about go.mod and go.sum at the commit.
 type Sums struct {
 	Untidy  string // difference that go mod tidy would make, as a unified diff; empty: none
+	Surplus bool   // all of it are lines that go.sum does not need
 	Broken  string // what go mod verify says against the module cache; empty: nothing
 	Unknown string // why it could not tell; empty: it could
 }
@@ -134,7 +145,11 @@ type Sums struct {
 // judgeSums applies the rule about them.
 func (f *findings) judgeSums(s Sums) {
 	if s.Untidy != "" {
-		f.add(usual, "G05", "go.mod and go.sum", "go mod tidy, and commit what it changes", "not tidy:\n%s", s.Untidy)
+		w := usual
+		if s.Surplus { // nobody is served something else for them
+			w = unusual
+		}
+		f.add(w, "G05", "go.mod and go.sum", "go mod tidy, and commit what it changes", "not tidy:\n%s", s.Untidy)
 	}
 	if s.Broken != "" {
 		f.add(usual, "G05", "go.sum", "go clean -modcache, and build again", "the modules of this machine are not the ones it names:\n%s", s.Broken)

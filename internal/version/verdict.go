@@ -3,6 +3,7 @@ package version
 import (
 	"fmt"
 	"slices"
+	"strings"
 
 	"golang.org/x/mod/module"
 
@@ -52,9 +53,19 @@ const maxReasons = 200
 
 // Rejected is what stands against the version; nil when it may be released.
 func (v Verdict) Rejected() *Rejection {
+	return v.rejected(func(Finding) bool { return true })
+}
+
+// RejectedForGood is the part of Rejected that nothing GitHub knows can change: all but
+// the rules about the bump, because a label of a pull request may lower it.
+func (v Verdict) RejectedForGood() *Rejection {
+	return v.rejected(func(f Finding) bool { return !strings.HasPrefix(f.Code, "B") })
+}
+
+func (v Verdict) rejected(counts func(Finding) bool) *Rejection {
 	var errors []Finding
 	for _, f := range v.Findings {
-		if f.Level == Error {
+		if f.Level == Error && counts(f) {
 			errors = append(errors, f)
 		}
 	}
@@ -129,7 +140,7 @@ func Judge(in Input) Verdict {
 	f.judgeElsewhere(v, in, v.successor(existing))
 	f.judgeOrder(v, existing)
 	if based {
-		f.judgeBump(v, base, reasons, in.API, verdict.Next)
+		f.judgeBump(v, base, reasons, in.API, verdict.Next+in.Module.movedFor(verdict.Next))
 	}
 	f.judgeModule(v, in.Module, in.AllowRetracted)
 	f.judgeSums(in.Sums)
