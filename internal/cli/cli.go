@@ -23,6 +23,7 @@ import (
 	"github.com/org/pgo-release/internal/run"
 	"github.com/org/pgo-release/internal/task"
 	"github.com/org/pgo-release/internal/ui"
+	"github.com/org/pgo-release/internal/version"
 )
 
 // World is what a process is given.
@@ -62,6 +63,10 @@ func Main(ctx context.Context, w World) int {
 		return exitOK
 	}
 	a.reporter.Error(advise(err))
+	var rejection *version.Rejection
+	if actions, ok := action.Detect(a.getenv, a.Out); ok && errors.As(err, &rejection) {
+		_ = actions.Summary(rejectedSummary(rejection)) // the error was said already
+	}
 	return exitCode(ctx, err)
 }
 

@@ -234,6 +234,6 @@ func (a *app) deepen(ctx context.Context, r *repo.Repo, inActions bool) error {
 		if a.values.Given("token") {
 			token = a.values.String("token")
 		}
-		return "completed", r.Deepen(ctx, token, true)
+		return "completed", r.Deepen(ctx, token)
 	})
 }

@@ -9,9 +9,11 @@ import (
 
 	"github.com/org/pgo-release/internal/dist"
 	"github.com/org/pgo-release/internal/engine"
+	"github.com/org/pgo-release/internal/notes"
 	"github.com/org/pgo-release/internal/plan"
 	"github.com/org/pgo-release/internal/release"
 	"github.com/org/pgo-release/internal/ui"
+	"github.com/org/pgo-release/internal/version"
 )
 
 // printJSON writes a result as indented JSON.
@@ -110,6 +112,16 @@ func outputsOf(p plan.Plan, r dist.Report, dir string) (map[string]string, error
 		out["image"], out["image-digest"] = r.Image.Repository+":"+r.Version, string(r.Image.Digest)
 	}
 	return out, nil
+}
+
+// rejectedSummary is a version that may not be released, in the job's summary.
+func rejectedSummary(r *version.Rejection) string {
+	var text strings.Builder
+	text.WriteString("## Not released\n\n| rule | found | what is wrong | accepted instead |\n|---|---|---|---|\n")
+	for _, f := range r.Findings {
+		fmt.Fprintf(&text, "| %s | %s | %s | %s |\n", f.Code, notes.Escape(f.Found), notes.Escape(f.Rule), notes.Escape(f.Want))
+	}
+	return text.String()
 }
 
 // summary is the job's summary in Markdown. Every name in it was checked by the plan.

@@ -1,7 +1,9 @@
 package history_test
 
 import (
+	"fmt"
 	"reflect"
+	"strings"
 	"testing"
 
 	"github.com/org/pgo-release/internal/history"
@@ -15,5 +17,142 @@ func TestNumbers(t *testing.T) {
 		if got := history.Numbers(history.Commit{Subject: subject}); !reflect.DeepEqual(got, want) {
 			t.Errorf("%q: %v, want %v", subject, got, want)
 		}
+	}
+}
+
+func TestParseTitle(t *testing.T) {
+	for s, want := range map[string]history.Title{
+		"feat: x":            {Kind: "feat", Text: "x"},
+		"FIX(api)!:  drop y": {Kind: "fix", Scope: "api", Text: "drop y", Breaking: true},
+		"revert( a ): b: c":  {Kind: "revert", Scope: "a", Text: "b: c"},
+		"feature: x":         {},
+		"prefix: feat: x":    {},
+		"feat:x":             {},
+		"feat (a): x":        {},
+		"feat!(a): x":        {},
+		"":                   {},
+	} {
+		if got, ok := history.ParseTitle(s); got != want || ok != (want.Kind != "") {
+			t.Errorf("%q: %+v, %v", s, got, ok)
+		}
+	}
+}
+
+func TestBreakingFooter(t *testing.T) {
+	for body, want := range map[string]bool{
+		"x\n\nBREAKING CHANGE: y": true, "BREAKING-CHANGE: y": true, "x\r\n\r\nBREAKING CHANGE: y\r\n": true,
+		"no BREAKING CHANGE: y": false, "BREAKING CHANGES: y": false, "breaking change: y": false, "": false,
+	} {
+		if got := history.BreakingFooter(body); got != want {
+			t.Errorf("%q: %v", body, got)
+		}
+	}
+}
+
+// line reads a history, newest first: "hash parents subject", and a body after "|".
+func line(lines ...string) []history.Commit {
+	var out []history.Commit
+	for _, l := range lines {
+		l, body, _ := strings.Cut(l, "|")
+		f := strings.SplitN(l, " ", 3)
+		c := history.Commit{SHA: f[0], Subject: f[2], Body: strings.ReplaceAll(body, `\n`, "\n")}
+		if f[1] != "-" {
+			c.Parents = strings.Split(f[1], ",")
+		}
+		out = append(out, c)
+	}
+	return out
+}
+
+// short is changes in a few words: reference, title, and the branch's commits.
+func short(changes []history.Change) string {
+	var out []string
+	for _, c := range changes {
+		s := c.Reference() + " " + c.Title
+		for _, b := range c.Branch {
+			s += " +" + b.SHA
+		}
+		out = append(out, s)
+	}
+	return strings.Join(out, "\n")
+}
+
+func TestChanges(t *testing.T) {
+	for name, c := range map[string]struct {
+		commits []history.Commit
+		pulls   []history.PullRequest
+		of      map[string][]int
+		want    string
+	}{
+		"nothing": {},
+		"squash merges and a direct commit": {
+			commits: line("c b feat: z (#3)", "b a direct", "a - fix: x (#1)"),
+			want:    "#3 feat: z\nb direct\n#1 fix: x"},
+		"a merge with its branch, by message": {
+			commits: line("m a,c Merge pull request #7 from o/b|feat: seven\\n\\nmore", "c b two", "b a one", "a - zero"),
+			want:    "#7 feat: seven +c +b\na zero"},
+		"a merge whose pull request is known": {
+			commits: line("m a,b Merge pull request #7 from o/b|feat: seven", "b a one", "a - zero"),
+			pulls:   []history.PullRequest{{Number: 7, Title: "Seven", Labels: []string{"breaking"}}},
+			want:    "#7 Seven +b\na zero"},
+		"a rebase merge is one change": {
+			commits: line("c b three", "b a two", "a - one"),
+			pulls:   []history.PullRequest{{Number: 20, Title: "All"}},
+			of:      map[string][]int{"a": {20}, "b": {20}, "c": {20}},
+			want:    "#20 All +b +a"},
+		"a number that belongs to somebody else": {
+			commits: line("a - sync (#7)"), of: map[string][]int{"a": {7}},
+			want: "#7 sync"},
+		"nested merges belong to the oldest that brought them": {
+			commits: line("n m,d Merge branch 'd'", "d c four", "m a,c Merge branch 'c'", "c b three", "b a two", "a - one"),
+			want:    "n Merge branch 'd' +d\nm Merge branch 'c' +c +b\na one"},
+		"the first parent lies outside": {
+			commits: line("m x,b Merge branch 'b'", "b y two"), want: "m Merge branch 'b' +b"},
+		"a revert by commit": {
+			commits: line("abcdef3 abcdef2 Revert \"feat: x\"|This reverts commit abcdef1.", "abcdef2 abcdef1 fix: y", "abcdef1 - feat: x"),
+			want:    "abcdef2 fix: y"},
+		"a revert by pull request": {
+			commits: line("c b Revert \"feat: x\" (#31)|Reverts o/r#30", "b a fix: y", "a - feat: x (#30)"),
+			want:    "b fix: y"},
+		"a revert by title": {
+			commits: line("c b Revert \"feat: x (#30)\" (#31)", "b a fix: y", "a - feat: x (#30)"),
+			want:    "b fix: y"},
+		"a revert of a revert restores": {
+			commits: line("c bbbbbbb Revert \"Revert \"feat: x\"\"|This reverts commit bbbbbbb.", "bbbbbbb aaaaaaa Revert \"feat: x\"|This reverts commit aaaaaaa.", "aaaaaaa - feat: x"),
+			want:    "aaaaaaa feat: x"},
+		"a revert of what is older than the range": {
+			commits: line("c b Revert \"feat: x\"|This reverts commit 0123456.", "b - fix: y"),
+			want:    "c Revert \"feat: x\"\nb fix: y"},
+		"a commit that is its own parent": {commits: line("a a loop"), want: "a loop"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			if got := short(history.Changes(c.commits, c.pulls, c.of)); got != c.want {
+				t.Errorf("got\n%s\nwant\n%s", got, c.want)
+			}
+		})
+	}
+}
+
+// A pull request's labels and body are its change's.
+func TestChangeOfPullRequest(t *testing.T) {
+	pulls := []history.PullRequest{{Number: 7, Title: "Seven", Body: "BREAKING CHANGE: x", Labels: []string{"a"}}}
+	got := history.Changes(line("a - one (#7)"), pulls, nil)
+	if len(got) != 1 || !history.BreakingFooter(got[0].Body) || !history.HasLabel(got[0].Labels, "b", "A") {
+		t.Errorf("%+v", got)
+	}
+}
+
+// Long histories are no matter of minutes.
+func BenchmarkChanges(b *testing.B) {
+	var commits []history.Commit
+	for i := 10_000; i > 0; i-- {
+		c := history.Commit{SHA: fmt.Sprintf("%040x", i), Parents: []string{fmt.Sprintf("%040x", i-1)}, Subject: fmt.Sprintf("feat: x (#%d)", i)}
+		if i%3 == 0 {
+			c.Parents = append(c.Parents, fmt.Sprintf("%040x", i-2))
+		}
+		commits = append(commits, c)
+	}
+	for b.Loop() {
+		history.Changes(commits, nil, nil)
 	}
 }

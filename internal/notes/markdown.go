@@ -57,9 +57,9 @@ func (n Notes) line(e Entry) string {
 	var line strings.Builder
 	line.WriteString("- ")
 	if e.Scope != "" {
-		line.WriteString("**" + escape(e.Scope) + ":** ")
+		line.WriteString("**" + Escape(e.Scope) + ":** ")
 	}
-	if text := escape(e.Text); text != "" {
+	if text := Escape(e.Text); text != "" {
 		line.WriteString(text)
 	} else {
 		line.WriteString(untitled)
@@ -109,8 +109,9 @@ func safeURL(s string) bool {
 // (A backslash does not help: mentions are looked for in what Markdown has made.)
 const invisible = "&#8203;"
 
-// escape makes text from outside one line of inert Markdown.
-func escape(s string) string {
+// Escape makes text from outside one line of inert Markdown, at most 300 characters of
+// it: nothing in it links, mentions or formats.
+func Escape(s string) string {
 	text := markdown.Replace(clean(s))
 	return leading.ReplaceAllString(reference.ReplaceAllString(text, "$1"+invisible+"-"), `$1\$2`)
 }

@@ -19,15 +19,11 @@ func (r *Repo) Shallow() bool {
 }
 
 // Deepen fetches from origin what a shallow clone lacks: the commits, and all tags as
-// they are there. A tag that lies differently here is replaced where replace says so, and an error
-// otherwise. token, where it is not empty, is shown to github.com when git's own
-// configuration does not open the repository.
-func (r *Repo) Deepen(ctx context.Context, token string, replace bool) error {
-	tags := "refs/tags/*:refs/tags/*"
-	if replace {
-		tags = "+" + tags
-	}
-	args := []string{"fetch", "--quiet", "--unshallow", "--no-write-fetch-head", "--no-auto-gc", "origin", tags}
+// they are there; one that lies differently here is replaced (a checkout in a job leaves
+// an annotated tag as a plain one). token, where it is not empty, is shown to github.com
+// when git's own configuration does not open the repository.
+func (r *Repo) Deepen(ctx context.Context, token string) error {
+	args := []string{"fetch", "--quiet", "--unshallow", "--no-write-fetch-head", "--no-auto-gc", "origin", "+refs/tags/*:refs/tags/*"}
 	_, err := r.gitTop(ctx, args...)
 	if err != nil && token != "" && ctx.Err() == nil {
 		// Not before: a second header beside the one that a checkout left is refused.

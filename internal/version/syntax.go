@@ -74,7 +74,11 @@ func parse(tag, prefix string, anyStyle bool) (v Version, list []Finding) {
 	}
 	v = Version{prefix: prefix, number: number}
 	if dotted := dottedStyle(number.Prerelease()); !anyStyle && dotted != number.Prerelease() {
-		f.add(usual, "T04", found, fmt.Sprintf("%s-%s (or set prerelease-style: any)", v.core().Tag(), dotted),
+		want := "prerelease-style: any"
+		if better := v.core().Module() + "-" + dotted; len(better) <= maxTag { // dots make it longer
+			want = prefix + better + " (or set prerelease-style: any)"
+		}
+		f.add(usual, "T04", found, want,
 			`valid SemVer, but a house rule wants lower-case words and numbers between dots: "rc10" sorts before "rc2", "rc.10" after "rc.2"`)
 	}
 	return v, f.list
