@@ -33,6 +33,13 @@ type PullRequest struct {
 	MergeCommit string
 	Base        string // owner/name of the repository it was merged into
 	MergedAt    time.Time
+	Closes      []Issue // that it says it closes, by number; nil where that is not known
+}
+
+// Issue is an issue of a repository on GitHub.
+type Issue struct {
+	Number int
+	URL    string
 }
 
 var (
