@@ -57,7 +57,7 @@ var (
 		"release":    {},
 		"history":    {},
 		"version":    {"history"},
-		"notes":      {"plan", "history"},
+		"notes":      {"plan", "history", "release", "version"},
 		"plan":       {"release", "version", "history"},
 		"provenance": {"release", "plan"},
 
@@ -77,7 +77,7 @@ var (
 		"dist":     {"plan", "release"},
 
 		"engine": append([]string{"task"}, domain...),
-		"config": {"plan", "release"},
+		"config": {"plan", "release", "notes"},
 
 		"rehearsal":          {"rehearsal/hub", "rehearsal/registry", "rehearsal/sigstore", "plan", "release", "history", "version"},
 		"rehearsal/hub":      {"plan", "release", "history"},
@@ -124,6 +124,7 @@ func TestHomes(t *testing.T) {
 		"github.com/Masterminds/semver":          {"version"},
 		"golang.org/x/exp/apidiff":               {"apidiff"},
 		"golang.org/x/tools":                     {"apidiff"},
+		"github.com/vektah/gqlparser":            {"rehearsal/hub"},
 		"os/exec":                                {"run"},
 		"net/http/httptest":                      {},
 		"testing":                                {},

@@ -11,7 +11,6 @@ import (
 
 	"github.com/org/pgo-release/internal/action"
 	"github.com/org/pgo-release/internal/github"
-	"github.com/org/pgo-release/internal/history"
 	"github.com/org/pgo-release/internal/plan"
 	"github.com/org/pgo-release/internal/release"
 	"github.com/org/pgo-release/internal/task"
@@ -87,10 +86,6 @@ const (
 
 // check judges the tag of the facts, or proposes one.
 func (s *session) check(ctx context.Context) (checked, error) {
-	if s.facts.Repository.Owner == "" && s.config.Repository != "" {
-		owner, name, _ := strings.Cut(s.config.Repository, "/")
-		s.facts.Repository = plan.Repository{Owner: owner, Name: name}
-	}
 	in := plan.PolicyInput(s.config, s.facts)
 	c := checked{
 		Schema: CheckSchema, Tag: s.facts.Tag, Module: s.facts.Module.Path, Commit: s.facts.Commit,
@@ -112,7 +107,7 @@ func (s *session) check(ctx context.Context) (checked, error) {
 		}
 		_, base = version.Propose(in, reachable)
 	}
-	client, err := s.reader(ctx)
+	client, err := s.reader()
 	if err != nil {
 		return checked{}, err
 	}
@@ -141,11 +136,19 @@ func (s *session) check(ctx context.Context) (checked, error) {
 }
 
 // reader is a client of GitHub where there is a token for one; nil where there is none.
-func (s *session) reader(context.Context) (*github.Client, error) {
-	if s.values.String("token") == "" || s.facts.Repository.Owner == "" {
+func (s *session) reader() (*github.Client, error) {
+	if s.values.String("token") == "" || s.repository().Owner == "" {
 		return nil, nil
 	}
-	return s.gitHub(s.facts.Repository)
+	return s.gitHub(s.repository())
+}
+
+// repository is the one on GitHub: as the user says, or git does.
+func (s *session) repository() plan.Repository {
+	if owner, name, ok := strings.Cut(s.config.Repository, "/"); ok {
+		return plan.Repository{Owner: owner, Name: name}
+	}
+	return s.facts.Repository
 }
 
 // content reads what changed since base.
@@ -165,7 +168,7 @@ func (s *session) content(ctx context.Context, base string, client *github.Clien
 	if err := group.Wait(); err != nil {
 		return err
 	}
-	in.Changes, in.API, in.Sums = history.Changes(happened.commits, happened.pulls, happened.of), found.api, found.sums
+	in.Changes, in.API, in.Sums = happened.since.Changes(), found.api, found.sums
 	return nil
 }
 

@@ -7,6 +7,8 @@ import (
 	"runtime/debug"
 
 	"github.com/spf13/cobra"
+
+	"github.com/org/pgo-release/internal/notes"
 )
 
 func (a *app) planCommand() *cobra.Command {
@@ -35,6 +37,13 @@ printed is the value that release executes.`,
 		text, err := s.plan.Text()
 		if err != nil {
 			return fmt.Errorf("printing the plan: %w", err)
+		}
+		if !s.plan.Snapshot {
+			p, err := s.past(ctx, s.plan.Verdict.Previous, nil)
+			if err != nil {
+				return err
+			}
+			text += "\nnotes, from the messages of commits\n  " + notes.New(s.notesInput(p, s.plan.Verdict)).Outline() + "\n"
 		}
 		if err := a.print(text); err != nil {
 			return err

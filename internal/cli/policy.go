@@ -19,28 +19,6 @@ import (
 	"github.com/org/pgo-release/internal/version"
 )
 
-// past is what happened between two versions.
-type past struct {
-	commits []history.Commit
-	pulls   []history.PullRequest
-	of      map[string][]int // numbers of the pull requests that a commit came with
-}
-
-// past reads the commits since a tag, and from GitHub the pull requests that they
-// came with; without a client those that messages name have to do.
-func (s *session) past(ctx context.Context, previous string, client *github.Client) (p past, err error) {
-	err = task.Track(ctx, s.reporter.Progress, "check", "history", 0, func(stage func(string)) (string, error) {
-		stage("reading commits")
-		if p.commits, err = s.repo.Commits(ctx, previous, s.facts.Commit); err != nil || client == nil {
-			return fmt.Sprintf("%d commits", len(p.commits)), err
-		}
-		stage("reading pull requests")
-		p.pulls, p.of, err = mergedPullRequests(ctx, client, p.commits)
-		return fmt.Sprintf("%d commits, %d pull requests", len(p.commits), len(p.pulls)), err
-	})
-	return p, err
-}
-
 // source is what only the files of the commit can say.
 type source struct {
 	api  version.API
@@ -211,7 +189,7 @@ func (s *session) since(ctx context.Context, base string) error {
 	group, shared := errgroup.WithContext(ctx)
 	group.Go(func() error {
 		commits, err := s.repo.Commits(shared, base, s.facts.Commit)
-		s.facts.Changes = history.Changes(commits, nil, nil)
+		s.facts.Changes = history.Range{Commits: commits}.Changes()
 		return err
 	})
 	group.Go(func() error {

@@ -13,8 +13,8 @@ import (
 	"github.com/org/pgo-release/internal/dist"
 	"github.com/org/pgo-release/internal/engine"
 	"github.com/org/pgo-release/internal/github"
-	"github.com/org/pgo-release/internal/history"
 	"github.com/org/pgo-release/internal/image"
+	"github.com/org/pgo-release/internal/notes"
 	"github.com/org/pgo-release/internal/pack"
 	"github.com/org/pgo-release/internal/plan"
 	"github.com/org/pgo-release/internal/provenance"
@@ -45,18 +45,19 @@ func (s *session) identity(workflow string) sign.Identity {
 func (s *session) publish(ctx context.Context, o outside) (dist.Report, error) {
 	started := time.Now()
 	var result engine.Result
-	var body string
+	var written notes.Notes
 	var published bool
 	// Reading from GitHub goes on beside the compiler and ends it when it fails: there
 	// is no use in compiling what may not be published.
 	group, shared := errgroup.WithContext(ctx)
 	group.Go(func() (err error) { published, err = s.preflight(shared, o); return err })
-	group.Go(func() (err error) { body, err = s.judge(shared, o); return err })
+	group.Go(func() (err error) { written, err = s.judge(shared, o); return err })
 	group.Go(func() (err error) { result, err = s.make(shared); return err })
 	if err := group.Wait(); err != nil {
 		return dist.Report{}, err
 	}
 	signed := release.Signed{Made: result.Made}
+	how := ""                          // to verify it
 	if o.signer != nil && !published { // what is published was signed then
 		identity, err := o.signer.Identity(ctx)
 		if err != nil {
@@ -66,10 +67,11 @@ func (s *session) publish(ctx context.Context, o outside) (dist.Report, error) {
 		if signed, err = engine.Attest(ctx, result.Made, string(s.dist), s.attester(o.signer, result.Origin, run)); err != nil {
 			return dist.Report{}, err
 		}
-		body += howToVerify(s.plan, identity)
+		how = howToVerify(s.plan, identity)
 	}
-	if err := os.WriteFile(s.dist.Join(release.NotesName), []byte(body), 0o644); err != nil {
-		return dist.Report{}, fmt.Errorf("writing the notes: %w", err)
+	body, err := s.keepNotes(written, how, &signed)
+	if err != nil {
+		return dist.Report{}, err
 	}
 	receipt, err := engine.Ship(ctx, s.plan, signed, body, engine.Shipper{
 		Releases: pages{o.github}, Registry: registry{o.registry}, Progress: s.reporter.Progress,
@@ -90,7 +92,7 @@ func (s *session) publish(ctx context.Context, o outside) (dist.Report, error) {
 
 // judge applies the whole version policy, with what only GitHub and the files can
 // tell, and writes the notes from the same history.
-func (s *session) judge(ctx context.Context, o outside) (body string, err error) {
+func (s *session) judge(ctx context.Context, o outside) (notes.Notes, error) {
 	in := plan.PolicyInput(s.config, s.facts)
 	var happened past
 	var found source
@@ -102,13 +104,28 @@ func (s *session) judge(ctx context.Context, o outside) (body string, err error)
 		return err
 	})
 	if err := group.Wait(); err != nil {
-		return "", err
+		return notes.Notes{}, err
 	}
 	in.API, in.Sums = found.api, found.sums
 	if s.plan.Verdict.Previous == s.plan.Verdict.Base { // else what is older was judged with an earlier prerelease
-		in.Changes = history.Changes(happened.commits, happened.pulls, happened.of)
+		in.Changes = happened.since.Changes()
 	}
-	return s.notes(happened), s.judged(version.Judge(in))
+	verdict := version.Judge(in)
+	return notes.New(s.notesInput(happened, verdict)), s.judged(verdict)
+}
+
+// keepNotes writes the whole notes beside the release and gives what fits the page;
+// where that is not all of them, they are an asset too.
+func (s *session) keepNotes(n notes.Notes, how string, signed *release.Signed) (body string, err error) {
+	file, err := pack.WriteFile(s.dist.Join(release.NotesName), []byte(n.Whole()+how))
+	if err != nil {
+		return "", err
+	}
+	body, whole := n.Markdown(notes.MaxBytes - len(how))
+	if !whole {
+		signed.Notes = &file
+	}
+	return body + how, nil
 }
 
 // preflight asks GitHub whether the release can be published at all, and tells

@@ -13,6 +13,7 @@ import (
 	"github.com/org/pgo-release/internal/plan"
 	"github.com/org/pgo-release/internal/release"
 	"github.com/org/pgo-release/internal/sign"
+	"github.com/org/pgo-release/internal/task"
 )
 
 func (a *app) releaseCommand() *cobra.Command {
@@ -95,6 +96,9 @@ func (s *session) online(ctx context.Context, actions *action.Runner, inActions 
 func (a *app) gitHub(r plan.Repository) (*github.Client, error) {
 	return github.New(github.Options{
 		Repository: r, Token: a.values.String("token"), APIURL: a.values.String("api-url"), UploadURL: a.values.String("upload-url"),
+		Notice: func(text string) {
+			a.reporter.Progress(task.Event{Phase: "check", Task: "history", State: task.Note, Text: text})
+		},
 	})
 }
 

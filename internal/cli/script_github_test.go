@@ -1,6 +1,7 @@
 package cli_test
 
 import (
+	"cmp"
 	"context"
 	"encoding/json"
 	"fmt"
@@ -23,9 +24,11 @@ type known struct {
 	Tags      map[string]string // their commits
 	Published []string          // tags with a published release
 	Pulls     []struct {
-		Number        int
-		Title, Commit string
-		Labels        []string
+		Number                    int
+		Title, Body, Commit, Base string
+		Author                    string   // octocat, where there is none; an app ends with "[bot]"
+		Labels, Brought           []string // Brought: commits of a rebase merge
+		Closes                    []int
 	}
 	Private bool
 }
@@ -39,14 +42,24 @@ func gitHub(ts *testscript.TestScript, _ bool, args []string) {
 	var k known
 	ts.Check(json.Unmarshal([]byte(ts.ReadFile(args[0])), &k))
 	repository := plan.Repository{Owner: "octo", Name: "app"}
-	r := hub.Repo{Repository: repository, ID: 1, OwnerID: 1, DefaultBranch: "main", Private: k.Private, Tags: map[string]string{}}
+	r := hub.Repo{Repository: repository, ID: 1, OwnerID: 1, DefaultBranch: "main", Private: k.Private, Tags: map[string]string{}, Brought: map[string][]int{}}
 	for tag, name := range k.Tags {
 		r.Tags[tag] = parse(ts, name)
 	}
 	for _, p := range k.Pulls {
-		r.PullRequests = append(r.PullRequests, history.PullRequest{
-			Number: p.Number, Title: p.Title, Labels: p.Labels, MergeCommit: parse(ts, p.Commit), Base: repository.String(), Author: "octocat", MergedAt: time.Now(),
-		})
+		pr := history.PullRequest{
+			Number: p.Number, Title: p.Title, Body: p.Body, Labels: p.Labels, MergeCommit: parse(ts, p.Commit),
+			Base: cmp.Or(p.Base, repository.String()), Author: cmp.Or(p.Author, "octocat"), Bot: strings.HasSuffix(p.Author, "[bot]"),
+			URL: fmt.Sprintf("%s/pull/%d", repository.URL(), p.Number), MergedAt: time.Date(2026, 3, 1, 12, 0, p.Number%60, 0, time.UTC),
+		}
+		for _, n := range p.Closes {
+			pr.Closes = append(pr.Closes, history.Issue{Number: n, URL: fmt.Sprintf("%s/issues/%d", repository.URL(), n)})
+		}
+		r.PullRequests = append(r.PullRequests, pr)
+		for _, name := range p.Brought {
+			sha := parse(ts, name)
+			r.Brought[sha] = append(r.Brought[sha], p.Number)
+		}
 	}
 	server, err := hub.Start(r)
 	ts.Check(err)

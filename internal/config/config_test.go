@@ -11,6 +11,7 @@ import (
 	"testing"
 
 	"github.com/org/pgo-release/internal/config"
+	"github.com/org/pgo-release/internal/notes"
 	"github.com/org/pgo-release/internal/plan"
 	"github.com/org/pgo-release/internal/release"
 )
@@ -155,6 +156,44 @@ func TestParseRefuses(t *testing.T) {
 		message, _, _ := strings.Cut(fmt.Sprint(err), "\n")
 		if got := message + " | " + release.HintOf(err); err == nil || !strings.Contains(got, want) || release.ClassOf(err) != release.Usage {
 			t.Errorf("%.60q: %s\nwant %s", text, got, want)
+		}
+	}
+}
+
+// .github/release.yml is read as GitHub does: what it does not know is left out.
+func TestCategories(t *testing.T) {
+	got, err := config.Categories("release.yml", []byte(`changelog:
+  exclude: {labels: [skip], authors: [octocat]}
+  more: true
+  categories:
+    - title: Breaking
+      labels: [breaking, "*"]
+      exclude:
+        labels: [no]
+        authors: [app]
+other: 1
+`))
+	want := &notes.Categories{
+		Exclude: notes.Exclusion{Labels: []string{"skip"}, Authors: []string{"octocat"}},
+		Categories: []notes.Category{{
+			Title: "Breaking", Labels: []string{"breaking", "*"}, Exclude: notes.Exclusion{Labels: []string{"no"}, Authors: []string{"app"}},
+		}},
+	}
+	if err != nil || !reflect.DeepEqual(got, want) {
+		t.Errorf("%+v, %v", got, err)
+	}
+	if got, err := config.Categories("release.yml", nil); err != nil || !reflect.DeepEqual(got, &notes.Categories{}) {
+		t.Errorf("an empty file: %+v, %v", got, err)
+	}
+	for text, want := range map[string]string{
+		"changelog: [": `reading "release.yml": [1:`,
+		"changelog:\n  categories:\n  - labels: []": `reading "release.yml": category 1 has no title`,
+		"changelog:\n  exclude: {labels: {a: b}}":   `reading "release.yml": [2:`,
+		"#" + strings.Repeat("x", 64<<10):           `reading "release.yml": 65537 bytes, want at most 65536`,
+	} {
+		_, err := config.Categories("release.yml", []byte(text))
+		if err == nil || !strings.HasPrefix(err.Error(), want) || strings.Contains(err.Error(), "\n") || release.ClassOf(err) != release.Usage {
+			t.Errorf("%.60q: %v\nwant %s", text, err, want)
 		}
 	}
 }

@@ -45,6 +45,7 @@ const DefaultFile = ".pgo-release.yaml"
 // The commands that only some options belong to.
 const (
 	cmdCheck    = "check"
+	cmdNotes    = "notes"
 	cmdPlan     = "plan"
 	cmdBuild    = "build"
 	cmdRehearse = "rehearse"
@@ -73,7 +74,7 @@ func Options() []Option {
 		{Name: "platforms", Input: "platforms", Kind: KindList, Commands: planning,
 			Help: "Platforms as os/arch or os/arch/variant, instead of those of the configuration"},
 		{Name: "repository", Input: "repository", Env: "GITHUB_REPOSITORY", Kind: KindString,
-			Commands: append(slices.Clone(judging), cmdVerify),
+			Commands: append(slices.Clone(judging), cmdNotes, cmdVerify),
 			Help:     "Repository on GitHub as OWNER/NAME; without it, the one that the remote origin names"},
 		{Name: "image", Input: "image", Kind: KindString, Commands: []string{cmdPlan, cmdBuild, cmdRehearse, cmdRelease, cmdVerify},
 			Help: "Repository of the container image, such as ghcr.io/owner/app"},
@@ -85,10 +86,16 @@ func Options() []Option {
 			Help: "Build for this machine's platform only"},
 		{Name: "snapshot", Kind: KindBool, Default: "false", Commands: []string{cmdBuild},
 			Help: "Build the working tree as it is, with a version that says so"},
+		{Name: "format", Kind: KindString, Default: "md", Choices: []string{"md", "json", "html", "changelog"}, Commands: []string{cmdNotes},
+			Help: "Format of the notes: md, json, html, or changelog for a section of a CHANGELOG.md"},
+		{Name: "output", Short: "o", Kind: KindFile, Commands: []string{cmdNotes},
+			Help: "File to write, relative to the directory; without it, standard output"},
+		{Name: "update-changelog", Kind: KindBool, Default: "false", Commands: []string{cmdNotes},
+			Help: "Put the section into CHANGELOG.md, or into the file that output names"},
 		{Name: "token", Input: "token", Env: "GITHUB_TOKEN", InputDefault: "${{ github.token }}", Kind: KindString, Secret: true,
-			Commands: []string{cmdCheck, cmdRelease, cmdVerify},
+			Commands: []string{cmdCheck, cmdNotes, cmdRelease, cmdVerify},
 			Help:     "Token for GitHub and its registry"},
-		{Name: "api-url", Env: "GITHUB_API_URL", Kind: KindString, Commands: []string{cmdCheck, cmdRelease, cmdVerify},
+		{Name: "api-url", Env: "GITHUB_API_URL", Kind: KindString, Commands: []string{cmdCheck, cmdNotes, cmdRelease, cmdVerify},
 			Help: "Address of GitHub's API; without it, github.com's"},
 		{Name: "upload-url", Env: "GITHUB_UPLOAD_URL", Kind: KindString, Commands: []string{cmdRelease, cmdVerify},
 			Help: "Address that assets are uploaded to; without it, the one that belongs to the API"},
@@ -100,7 +107,7 @@ func Options() []Option {
 			Help: "Sigstore signing configuration to sign with; without it, the public one"},
 		{Name: "directory", Short: "C", Input: "working-directory", Kind: KindDirectory, Default: ".",
 			Help: "Directory of the Go module"},
-		{Name: "config", Input: "config", Kind: KindFile, Default: DefaultFile, Commands: judging,
+		{Name: "config", Input: "config", Kind: KindFile, Default: DefaultFile, Commands: append(slices.Clone(judging), cmdNotes),
 			Help: "Configuration file, relative to the directory; the default one may be absent"},
 		{Name: "json", Kind: KindBool, Default: "false",
 			Help: "Print results and progress as JSON"},

@@ -112,6 +112,7 @@ func contradictions(v Values) error {
 	for _, pair := range []struct{ a, b, why string }{
 		{"quiet", "verbose", "one asks for less, the other for more"},
 		{"snapshot", "tag", "a snapshot has the version of its commit"},
+		{"update-changelog", "format", "a changelog has its own"},
 		{"single-target", "platforms", "both choose the platforms"},
 	} {
 		if given(pair.a) && given(pair.b) {

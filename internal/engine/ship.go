@@ -130,7 +130,8 @@ func (s Shipper) upload(ctx context.Context, page Page, assets []release.Asset) 
 }
 
 // compare demands that the page holds what was signed: a draft exactly that; a public
-// page may hold more, and the bundles of the run that published it.
+// page may hold more, and the bundles of the run that published it. Notes are text that
+// people may go on editing: those of a run before are as good.
 func compare(signed release.Signed, held []release.Published, draft bool) error {
 	var errs []error
 	want := map[string]release.Asset{}
@@ -140,11 +141,11 @@ func compare(signed release.Signed, held []release.Published, draft bool) error 
 	found := map[string]bool{}
 	for _, h := range held {
 		w, ok := want[h.Name]
-		bundle := w.Kind == release.KindBundle || w.Kind == release.KindProvenance
+		bundle := w.Kind == release.KindBundle || w.Kind == release.KindProvenance || w.Kind == release.KindNotes
 		switch {
 		case found[h.Name]:
 			errs = append(errs, fmt.Errorf("asset %q is there twice", h.Name))
-		case !ok && draft:
+		case !ok && draft && h.Name != release.NotesName:
 			errs = append(errs, fmt.Errorf("asset %q is not of this release; delete it there", h.Name))
 		case ok && w.Digest != h.Digest && (draft || !bundle):
 			errs = append(errs, fmt.Errorf("asset %q has digest %s, want %s", h.Name, h.Digest, w.Digest))
@@ -152,7 +153,7 @@ func compare(signed release.Signed, held []release.Published, draft bool) error 
 		found[h.Name] = true
 	}
 	for _, a := range signed.Assets() {
-		if !found[a.Name] {
+		if !found[a.Name] && (draft || a.Kind != release.KindNotes) {
 			errs = append(errs, fmt.Errorf("asset %q is missing", a.Name))
 		}
 	}

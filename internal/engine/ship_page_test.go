@@ -98,6 +98,12 @@ func TestShipPublished(t *testing.T) {
 			s.Bundle = bundle(t, dir, release.ChecksumsBundleName, "second")
 			s.Provenance = bundle(t, dir, release.ProvenanceName, "second")
 		}, nil},
+		"notes that are cut now": {func(_ *page, s *release.Signed, dir string) {
+			s.Notes = bundle(t, dir, release.NotesName, "all of them")
+		}, nil},
+		"notes that were cut otherwise": {func(p *page, s *release.Signed, dir string) {
+			p.held[release.NotesName], s.Notes = other, bundle(t, dir, release.NotesName, "all of them")
+		}, nil},
 		"edited notes":  {func(p *page, _ *release.Signed, _ string) { p.body = "edited" }, nil},
 		"other archive": {func(p *page, _ *release.Signed, _ string) { p.held["hello_1.2.3_linux_amd64.tar.gz"] = other }, []string{`asset "hello_1.2.3_linux_amd64.tar.gz" has digest `}},
 		"other list":    {func(p *page, _ *release.Signed, _ string) { p.held[release.ChecksumsName] = other }, []string{`asset "checksums.txt" has digest `}},
@@ -181,6 +187,30 @@ func TestShipFinishesDraft(t *testing.T) {
 		}
 		if w.pages[p.Tag].held[release.ProvenanceName].Digest != signed.Provenance.Digest {
 			t.Errorf("the page holds\n%s", w)
+		}
+	})
+}
+
+// Notes that are too long go along as a file. What an earlier run left of them is
+// replaced, and stays where they are short now.
+func TestShipNotes(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		p, signed := cargo(t)
+		p.Draft = true
+		w := newWorld()
+		signed.Notes = bundle(t, t.TempDir(), release.NotesName, "first")
+		for i, change := range []func(){
+			func() {},
+			func() { signed.Notes = bundle(t, t.TempDir(), release.NotesName, "second") },
+			func() { signed.Notes = nil },
+		} {
+			change()
+			if got := w.ship(t.Context(), p, signed); got.err != nil {
+				t.Fatalf("run %d: %v", i+1, got.err)
+			}
+			if held, ok := w.pages[p.Tag].held[release.NotesName]; !ok || signed.Notes != nil && held.Digest != signed.Notes.Digest {
+				t.Errorf("run %d: the page holds\n%s", i+1, w)
+			}
 		}
 	})
 }

@@ -1,5 +1,6 @@
 // Package github talks to GitHub's REST API (https://docs.github.com/rest) about one
-// repository: its releases and their assets, its tags, its pull requests.
+// repository: its releases and their assets, its tags, its pull requests; and to its
+// GraphQL API (https://docs.github.com/graphql) where much is read at once.
 //
 // Reads are repeated when they fail for a while. Writes are not, unless the rate limit
 // refused them undone: after a failure that leaves open whether a write happened, the
@@ -20,6 +21,7 @@ import (
 	"regexp"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	gh "github.com/google/go-github/v60/github"
@@ -39,6 +41,9 @@ type Options struct {
 	APIURL, UploadURL string
 	Transport         http.RoundTripper                                // nil: http.DefaultTransport
 	Wait              func(ctx context.Context, d time.Duration) error // sleeps; nil: really
+	// Notice is told, once in the life of a client, when GraphQL cannot be used and what
+	// reading one by one costs instead. nil: nobody is.
+	Notice func(text string)
 }
 
 // Client speaks about one repository. Its methods may be called from several
@@ -48,8 +53,12 @@ type Client struct {
 	repo    plan.Repository
 	uploads *url.URL
 	wait    func(context.Context, time.Duration) error
+	graph   string // where GraphQL is
+	notice  func(string)
 
-	uploadsAt sync.Map // ID of a release → where its assets go, string
+	uploadsAt sync.Map    // ID of a release → where its assets go, string
+	noGraph   atomic.Bool // GraphQL cannot be used
+	noticed   sync.Once
 }
 
 // Info is what GitHub says about the repository.
@@ -85,10 +94,11 @@ func New(o Options) (*Client, error) {
 	if err != nil {
 		return nil, err
 	}
-	c := &Client{repo: o.Repository, uploads: uploads, wait: o.Wait}
+	c := &Client{repo: o.Repository, uploads: uploads, wait: o.Wait, graph: graphOf(api), notice: o.Notice}
 	if c.wait == nil {
 		c.wait = sleep
 	}
+	c.noGraph.Store(o.Token == "") // GitHub answers queries of nobody unknown
 	next := o.Transport
 	if next == nil {
 		next = http.DefaultTransport
@@ -137,6 +147,16 @@ func uploadsOf(api *url.URL) string {
 		u.Path = rest + "/api/uploads/"
 	}
 	return u.String()
+}
+
+// graphOf is where the GraphQL of an API is: below it, or beside /v3/ of a GitHub
+// Enterprise Server.
+func graphOf(api *url.URL) string {
+	u := *api
+	if rest, found := strings.CutSuffix(u.Path, "/api/v3/"); found {
+		u.Path = rest + "/api/"
+	}
+	return u.JoinPath("graphql").String()
 }
 
 // origin is the part of an address that decides whether it may see the token.

@@ -32,12 +32,21 @@ func (a *answer) Error() string {
 }
 
 // writes tells whether the request would have changed something.
-func (a *answer) writes() bool { return a.method != http.MethodGet && a.method != http.MethodHead }
+func (a *answer) writes() bool {
+	return a.method != http.MethodGet && a.method != http.MethodHead && !a.asks()
+}
+
+// asks tells whether the request was a query of GraphQL.
+func (a *answer) asks() bool {
+	return a.method == http.MethodPost && strings.HasSuffix(a.path, "/graphql")
+}
 
 // exists tells whether the request wanted a name that is taken.
 func (a *answer) exists() bool {
 	return slices.Contains(a.codes, "already_exists")
 }
+
+const pullsRead = "give the job permissions: pull-requests: read"
 
 // remedy is the permission that is missing, or empty when that is not what it is about.
 // GitHub says 404 where it does not want to tell that something exists.
@@ -47,8 +56,8 @@ func (a *answer) remedy() string {
 		return "the token is missing, wrong or expired; in a workflow: with: token: ${{ github.token }}"
 	case a.writes() && (a.status == http.StatusForbidden || a.status == http.StatusNotFound):
 		return "give the job permissions: contents: write"
-	case a.status == http.StatusForbidden && strings.Contains(a.path, "/pulls"):
-		return "give the job permissions: pull-requests: read"
+	case a.status == http.StatusForbidden && (a.asks() || strings.Contains(a.path, "/pulls")):
+		return pullsRead
 	case a.status == http.StatusForbidden:
 		return "give the job permissions: contents: read"
 	}

@@ -85,6 +85,25 @@ func TestUploadsOf(t *testing.T) {
 	}
 }
 
+func TestGraphOf(t *testing.T) {
+	for api, want := range map[string]string{
+		"https://api.github.com/":           "https://api.github.com/graphql",
+		"https://api.octo.ghe.com/":         "https://api.octo.ghe.com/graphql",
+		"https://ghe.example.com/api/v3/":   "https://ghe.example.com/api/graphql",
+		"https://ghe.example.com/x/api/v3/": "https://ghe.example.com/x/api/graphql",
+		"http://127.0.0.1:1234/":            "http://127.0.0.1:1234/graphql",
+		"http://127.0.0.1:1234/x/":          "http://127.0.0.1:1234/x/graphql",
+	} {
+		u, err := url.Parse(api)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if got := graphOf(u); got != want {
+			t.Errorf("%s: got %s, want %s", api, got, want)
+		}
+	}
+}
+
 func TestNothingLeavesHTTPS(t *testing.T) {
 	from, _ := http.NewRequest("GET", "https://api.github.com/x", nil)
 	to, _ := http.NewRequest("GET", "http://api.github.com/x", nil)

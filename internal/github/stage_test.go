@@ -78,11 +78,9 @@ func start(t *testing.T, change func(*hub.Repo)) *stage {
 
 func (s *stage) newClient(token string) *github.Client {
 	s.Helper()
-	transport := &http.Transport{}
-	s.Cleanup(transport.CloseIdleConnections)
 	client, err := github.New(github.Options{
 		Repository: plan.Repository{Owner: "octo", Name: "hello"}, Token: token,
-		APIURL: s.hub.URL(), UploadURL: s.hub.UploadURL(), Transport: transport,
+		APIURL: s.hub.URL(), UploadURL: s.hub.UploadURL(), Transport: s.transport(),
 		Wait: func(ctx context.Context, d time.Duration) error {
 			s.mu.Lock()
 			defer s.mu.Unlock()
@@ -94,6 +92,12 @@ func (s *stage) newClient(token string) *github.Client {
 		s.Fatal(err)
 	}
 	return client
+}
+
+func (s *stage) transport() http.RoundTripper {
+	transport := &http.Transport{}
+	s.Cleanup(transport.CloseIdleConnections)
+	return transport
 }
 
 func (s *stage) due(r *http.Request) *fault {
@@ -168,14 +172,20 @@ func rewrites(old, new string) func(http.ResponseWriter, *http.Request, http.Han
 func (s *stage) watches(match string) *[]string {
 	var bodies []string
 	s.fault(1000, match, func(w http.ResponseWriter, r *http.Request, next http.Handler) {
-		text, _ := io.ReadAll(r.Body)
-		r.Body = io.NopCloser(bytes.NewReader(text))
+		text := peek(r)
 		s.mu.Lock()
-		bodies = append(bodies, string(text))
+		bodies = append(bodies, text)
 		s.mu.Unlock()
 		next.ServeHTTP(w, r)
 	})
 	return &bodies
+}
+
+// peek reads the body of a request and puts it back.
+func peek(r *http.Request) string {
+	text, _ := io.ReadAll(r.Body)
+	r.Body = io.NopCloser(bytes.NewReader(text))
+	return string(text)
 }
 
 // calls counts the requests so far that match.

@@ -55,12 +55,12 @@ func (t *transport) RoundTrip(req *http.Request) (*http.Response, error) {
 		resp, err := t.attempt(req, faults+limits > 0)
 		var pause time.Duration
 		switch {
-		case err == nil && limited(resp) && (req.Body == nil || req.GetBody != nil):
+		case err == nil && (limited(resp) || asks(req) && limitedInside(resp)) && (req.Body == nil || req.GetBody != nil):
 			limits++
 			if pause, err = limitPause(resp, limits, time.Now()); err != nil {
 				return nil, err
 			}
-		case faults < maxFaults && repeatable(req) && passing(req.Context(), resp, err):
+		case faults < maxFaults && repeatable(req) && passing(req, resp, err):
 			faults++
 			pause = backoff(faults)
 		default:
@@ -84,14 +84,23 @@ func (t *transport) RoundTrip(req *http.Request) (*http.Response, error) {
 func backoff(n int) time.Duration { return time.Second << (n - 1) }
 
 func repeatable(req *http.Request) bool {
-	return req.Method == http.MethodGet || req.Method == http.MethodHead
+	return req.Method == http.MethodGet || req.Method == http.MethodHead || asks(req)
 }
 
-// passing tells whether a failure may be gone in a moment.
-func passing(ctx context.Context, resp *http.Response, err error) bool {
+// asking marks the context of a query of GraphQL, which is a POST that changes nothing.
+type asking struct{}
+
+func asks(req *http.Request) bool { return req.Context().Value(asking{}) != nil }
+
+// passing tells whether a failure may be gone in a moment. A query that GitHub had no
+// time for is no such thing: whoever asked has to ask for less.
+func passing(req *http.Request, resp *http.Response, err error) bool {
 	if err != nil {
 		var untrusted *tls.CertificateVerificationError
-		return ctx.Err() == nil && !errors.Is(err, errLong) && !errors.As(err, &untrusted)
+		return req.Context().Err() == nil && !errors.Is(err, errLong) && !errors.As(err, &untrusted)
+	}
+	if asks(req) && overtaxed(resp.StatusCode) {
+		return false
 	}
 	return slices.Contains([]int{
 		http.StatusInternalServerError, http.StatusBadGateway,
@@ -149,25 +158,25 @@ func (t *transport) attempt(req *http.Request, again bool) (*http.Response, erro
 	if streams {
 		return resp, nil
 	}
-	return t.whole(resp)
+	return t.whole(resp, resp.StatusCode >= 400 || asks(req))
 }
 
 // whole reads an answer to its end, so that one which breaks off is a fault like any
-// other.
-func (t *transport) whole(resp *http.Response) (*http.Response, error) {
+// other. Where the answer may hold messages for errors, the token is cut out.
+func (t *transport) whole(resp *http.Response, messages bool) (*http.Response, error) {
 	defer func(body io.Closer) { _ = body.Close() }(resp.Body)
 	var text []byte
 	if resp.StatusCode >= 400 {
 		// Where a failure's text does not arrive, its status says enough.
 		text, _ = io.ReadAll(io.LimitReader(resp.Body, maxError))
-		if t.token != "" {
-			text = bytes.ReplaceAll(text, []byte(t.token), []byte("***"))
-		}
 	} else {
 		var err error
 		if text, err = io.ReadAll(resp.Body); err != nil {
 			return nil, fmt.Errorf("reading the answer: %w", err)
 		}
+	}
+	if messages && t.token != "" {
+		text = bytes.ReplaceAll(text, []byte(t.token), []byte("***"))
 	}
 	resp.Body = io.NopCloser(bytes.NewReader(text))
 	return resp, nil
@@ -233,10 +242,15 @@ func limited(resp *http.Response) bool {
 
 // secondary finds the limits that show in the text only.
 func secondary(resp *http.Response) bool {
+	text := bytes.ToLower(peek(resp))
+	return bytes.Contains(text, []byte("secondary rate limit")) || bytes.Contains(text, []byte("secondary-rate-limits"))
+}
+
+// peek reads a body, which attempt has bounded and read already, and puts it back.
+func peek(resp *http.Response) []byte {
 	text, _ := io.ReadAll(resp.Body)
 	resp.Body = io.NopCloser(bytes.NewReader(text))
-	text = bytes.ToLower(text)
-	return bytes.Contains(text, []byte("secondary rate limit")) || bytes.Contains(text, []byte("secondary-rate-limits"))
+	return text
 }
 
 // limitPause is how long to wait for the n-th time: as long as GitHub says, else a

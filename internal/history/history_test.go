@@ -82,6 +82,7 @@ func TestChanges(t *testing.T) {
 		commits []history.Commit
 		pulls   []history.PullRequest
 		of      map[string][]int
+		online  bool
 		want    string
 	}{
 		"nothing": {},
@@ -93,16 +94,24 @@ func TestChanges(t *testing.T) {
 			want:    "#7 feat: seven +c +b\na zero"},
 		"a merge whose pull request is known": {
 			commits: line("m a,b Merge pull request #7 from o/b|feat: seven", "b a one", "a - zero"),
-			pulls:   []history.PullRequest{{Number: 7, Title: "Seven", Labels: []string{"breaking"}}},
+			pulls:   []history.PullRequest{{Number: 7, Title: "Seven", MergeCommit: "m", Base: "O/R"}},
 			want:    "#7 Seven +b\na zero"},
 		"a rebase merge is one change": {
 			commits: line("c b three", "b a two", "a - one"),
-			pulls:   []history.PullRequest{{Number: 20, Title: "All"}},
+			pulls:   []history.PullRequest{{Number: 20, Title: "All", MergeCommit: "c"}},
 			of:      map[string][]int{"a": {20}, "b": {20}, "c": {20}},
 			want:    "#20 All +b +a"},
 		"a number that belongs to somebody else": {
-			commits: line("a - sync (#7)"), of: map[string][]int{"a": {7}},
-			want: "#7 sync"},
+			commits: line("a - sync (#7)"), of: map[string][]int{"a": {7}}, online: true,
+			pulls: []history.PullRequest{{Number: 7, Title: "Unrelated", MergeCommit: "zzz"}, {Number: 8, MergeCommit: "a", Base: "up/stream"}},
+			want:  "a sync (#7)"},
+		"a promotion of two": {
+			commits: line("p a,m Merge pull request #50 from o/develop|Promote", "m d,c Merge pull request #42 from o/c|feat: two", "c d two", "d b direct", "b a feat: one (#41)", "a - zero"),
+			want:    "#42 feat: two +c\nd direct\n#41 feat: one\na zero"},
+		"a branch that mentions an issue": {
+			commits: line("m a,b Merge pull request #7 from o/b|seven", "b a fix (#3)", "a - zero"), online: true,
+			pulls: []history.PullRequest{{Number: 7, Title: "Seven", MergeCommit: "m"}},
+			want:  "#7 Seven +b\na zero"},
 		"nested merges belong to the oldest that brought them": {
 			commits: line("n m,d Merge branch 'd'", "d c four", "m a,c Merge branch 'c'", "c b three", "b a two", "a - one"),
 			want:    "n Merge branch 'd' +d\nm Merge branch 'c' +c +b\na one"},
@@ -126,7 +135,8 @@ func TestChanges(t *testing.T) {
 		"a commit that is its own parent": {commits: line("a a loop"), want: "a loop"},
 	} {
 		t.Run(name, func(t *testing.T) {
-			if got := short(history.Changes(c.commits, c.pulls, c.of)); got != c.want {
+			r := history.Range{Commits: c.commits, Pulls: c.pulls, Of: c.of, Online: c.online, Repository: "o/r"}
+			if got := short(r.Changes()); got != c.want {
 				t.Errorf("got\n%s\nwant\n%s", got, c.want)
 			}
 		})
@@ -135,10 +145,27 @@ func TestChanges(t *testing.T) {
 
 // A pull request's labels and body are its change's.
 func TestChangeOfPullRequest(t *testing.T) {
-	pulls := []history.PullRequest{{Number: 7, Title: "Seven", Body: "BREAKING CHANGE: x", Labels: []string{"a"}}}
-	got := history.Changes(line("a - one (#7)"), pulls, nil)
-	if len(got) != 1 || !history.BreakingFooter(got[0].Body) || !history.HasLabel(got[0].Labels, "b", "A") {
+	pull := history.PullRequest{Number: 7, Title: "Seven", Body: "BREAKING CHANGE: x", Labels: []string{"a"}, MergeCommit: "a"}
+	got := history.Range{Commits: line("a - one (#7)"), Pulls: []history.PullRequest{pull}}.Changes()
+	if len(got) != 1 || !history.BreakingFooter(got[0].Body) || !history.HasLabel(got[0].Labels(), "b", "A") || got[0].Revert {
 		t.Errorf("%+v", got)
+	}
+}
+
+// What only one of two lines has.
+func TestWithout(t *testing.T) {
+	main := history.Range{Commits: line(
+		"f e fix: from the old line|(cherry picked from commit bbbbbbb1)", "e d feat: new (#33)", "d c fix: x (#30)", "c b fix: y", "b - fix: forward (#41)|Cherry-pick of #40",
+	)}.Changes()
+	old := history.Range{Commits: line(
+		"bbbbbbb1 z fix: urgent", "z y fix: x (backport #30) (#35)", "y x fix: y|x\\n(cherry picked from commit c)", "x w fix: y|(cherry picked from commit cccccccc)", "w - fix: old (#40)",
+	)}.Changes()
+	main[3].Commit.SHA = "cccccccccccc"
+	if got := short(history.Without(main, old)); got != "#33 feat: new" {
+		t.Errorf("left:\n%s", got)
+	}
+	if got := short(history.Without(main, nil)); strings.Count(got, "\n") != 4 {
+		t.Errorf("left of all:\n%s", got)
 	}
 }
 
@@ -153,6 +180,6 @@ func BenchmarkChanges(b *testing.B) {
 		commits = append(commits, c)
 	}
 	for b.Loop() {
-		history.Changes(commits, nil, nil)
+		history.Range{Commits: commits}.Changes()
 	}
 }

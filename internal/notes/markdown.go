@@ -1,42 +1,114 @@
 package notes
 
 import (
+	"cmp"
 	"fmt"
 	"net/url"
-	"regexp"
 	"strings"
-	"unicode"
+
+	"github.com/org/pgo-release/internal/release"
 )
 
-// MaxBytes is how long the Markdown may get. GitHub refuses a body of more than 125,000
-// characters; some room is left for what a release adds to it.
-const MaxBytes = 120_000
-
-// maxTitle is how much of a title is shown, in runes.
-const maxTitle = 300
+// MaxBytes is how long the body of a release may get. GitHub refuses one of more than
+// 125,000 characters.
+const MaxBytes = 124_000
 
 // untitled stands for a title in which nothing can be seen.
 const untitled = "(no title)"
 
-// Markdown writes the notes as the body of a release: at most MaxBytes, valid UTF-8,
-// nothing in it that an author of a title could have made act.
-func (n Notes) Markdown() string {
+// omission is what is left out of the notes where they are too long.
+type omission struct {
+	direct       bool // commits that came without a pull request
+	modules      bool // the dependencies
+	contributors bool
+}
+
+// Markdown writes the notes as the body of a release: at most limit bytes, valid UTF-8,
+// nothing in it that an author of a title could have made act. What does not fit is left
+// out in this order: direct commits, dependencies, contributors, entries; whole is false
+// then, and the text says where everything is.
+func (n Notes) Markdown(limit int) (text string, whole bool) {
+	if text = n.write(omission{}); len(text) <= limit {
+		return text, true
+	}
+	hint := "\nThe complete notes are in " + release.NotesName + ".\n"
+	for _, o := range []omission{{direct: true}, {direct: true, modules: true}, {direct: true, modules: true, contributors: true}} {
+		if text = n.write(o); len(text)+len(hint) <= limit {
+			return text + hint, false
+		}
+	}
+	return n.cut(limit), false
+}
+
+// Whole writes all of the notes as Markdown, however long they are.
+func (n Notes) Whole() string { return n.write(omission{}) }
+
+// write writes everything but what is omitted.
+func (n Notes) write(o omission) string {
+	var out strings.Builder
+	separate := func() {
+		if out.Len() > 0 {
+			out.WriteString("\n")
+		}
+	}
+	if n.Initial {
+		out.WriteString("Initial release.\n")
+	}
+	for _, s := range n.Sections {
+		if s.Folded {
+			continue
+		}
+		var lines strings.Builder
+		for _, e := range s.Entries {
+			if e.Number > 0 || !o.direct {
+				lines.WriteString(n.item(e))
+			}
+		}
+		if lines.Len() > 0 {
+			separate()
+			fmt.Fprintf(&out, "### %s\n\n%s", Escape(s.Title), lines.String())
+		}
+	}
+	if text := n.dependencies(); text != "" && !o.modules {
+		separate()
+		out.WriteString(text)
+	}
+	if len(n.Contributors) > 0 && !o.contributors {
+		separate()
+		out.WriteString("### New contributors\n\n")
+		for _, c := range n.Contributors {
+			fmt.Fprintf(&out, "- %s made their first contribution in %s\n", mention(Person{Login: c.Login}), link(c.Number, c.URL))
+		}
+	}
+	if out.Len() == 0 {
+		out.WriteString("No changes.\n")
+	}
+	return out.String() + n.footer()
+}
+
+// cut writes entries as long as there is room, and how many are missing.
+func (n Notes) cut(limit int) string {
 	var out strings.Builder
 	end := n.footer()
 	total, shown := 0, 0
 	for _, s := range n.Sections {
-		total += len(s.Entries)
+		if !s.Folded {
+			total += len(s.Entries)
+		}
 	}
-	room := MaxBytes - len(end) - len("\n9999999 more\n")
+	room := limit - len(end) - len("\n9999999 more in \n") - len(release.NotesName)
 write:
-	for i, s := range n.Sections {
-		heading := "### " + s.Title + "\n\n"
-		if i > 0 {
+	for _, s := range n.Sections {
+		heading := "### " + Escape(s.Title) + "\n\n"
+		if out.Len() > 0 {
 			heading = "\n" + heading
 		}
 		for _, e := range s.Entries {
-			line := heading + n.line(e)
-			if out.Len()+len(line) > room {
+			line := heading + n.item(e)
+			switch {
+			case s.Folded, e.Number == 0: // left out before
+				continue
+			case out.Len()+len(line) > room:
 				break write
 			}
 			out.WriteString(line)
@@ -44,111 +116,167 @@ write:
 			shown++
 		}
 	}
-	switch {
-	case total == 0:
-		out.WriteString("No changes.\n")
-	case shown < total:
-		fmt.Fprintf(&out, "\n%d more\n", total-shown)
-	}
+	fmt.Fprintf(&out, "\n%d more in %s\n", total-shown, release.NotesName)
 	return out.String() + end
 }
 
-func (n Notes) line(e Entry) string {
-	var line strings.Builder
-	line.WriteString("- ")
-	if e.Scope != "" {
-		line.WriteString("**" + Escape(e.Scope) + ":** ")
+// item is an entry as an item of a list; further lines of it are a list below.
+func (n Notes) item(e Entry) string {
+	var out strings.Builder
+	out.WriteString("- ")
+	if scope := Escape(e.Scope); scope != "" {
+		out.WriteString("**" + scope + ":** ")
 	}
 	if text := Escape(e.Text); text != "" {
-		line.WriteString(text)
+		out.WriteString(text)
 	} else {
-		line.WriteString(untitled)
+		out.WriteString(untitled)
 	}
+	out.WriteString(n.references(e))
+	for i, p := range e.Authors {
+		switch {
+		case i == 0:
+			out.WriteString(" by ")
+		case i == len(e.Authors)-1:
+			out.WriteString(" and ")
+		default:
+			out.WriteString(", ")
+		}
+		out.WriteString(mention(p))
+	}
+	out.WriteString("\n")
+	for _, line := range e.More {
+		if line = Escape(line); line != "" {
+			out.WriteString("  - " + line + "\n")
+		}
+	}
+	return out.String()
+}
+
+// references are the pull request or commit of an entry, where it comes from and what
+// it closes, in brackets.
+func (n Notes) references(e Entry) string {
+	var words []string
 	switch {
-	case e.Number > 0 && safeURL(e.URL):
-		fmt.Fprintf(&line, " ([#%d](%s))", e.Number, e.URL)
 	case e.Number > 0:
-		fmt.Fprintf(&line, " (#%d)", e.Number)
+		words = append(words, link(e.Number, cmp.Or(e.URL, n.pullURL(e.Number))))
 	case hash.MatchString(e.SHA) && n.Repository.Owner != "":
-		fmt.Fprintf(&line, " ([%.7s](%s/commit/%s))", e.SHA, n.Repository.URL(), e.SHA)
+		words = append(words, fmt.Sprintf("[%.7s](%s/commit/%s)", e.SHA, n.Repository.URL(), e.SHA))
 	case hash.MatchString(e.SHA):
-		fmt.Fprintf(&line, " (%.7s)", e.SHA)
+		words = append(words, fmt.Sprintf("%.7s", e.SHA))
 	}
-	if !e.Bot && login.MatchString(e.Author) {
-		line.WriteString(" by @" + e.Author)
+	if e.Origin > 0 && e.Origin != e.Number {
+		words = append(words, "from "+link(e.Origin, n.pullURL(e.Origin)))
 	}
-	return line.String() + "\n"
+	for i, issue := range e.Closes {
+		word := link(issue.Number, issue.URL)
+		if i == 0 {
+			word = "closes " + word
+		}
+		words = append(words, word)
+	}
+	if len(words) == 0 {
+		return ""
+	}
+	return " (" + strings.Join(words, ", ") + ")"
+}
+
+// link is the number of a pull request or an issue, which leads there where it is known
+// where that is.
+func link(number int, url string) string {
+	if safeURL(url) {
+		return fmt.Sprintf("[#%d](%s)", number, url)
+	}
+	return fmt.Sprintf("#%d", number)
+}
+
+// pullURL is the page of a pull request of the repository, or empty.
+func (n Notes) pullURL(number int) string {
+	if n.Repository.Owner == "" {
+		return ""
+	}
+	return fmt.Sprintf("%s/pull/%d", n.Repository.URL(), number)
+}
+
+// mention names a person: by login only where it is one.
+func mention(p Person) string {
+	if login.MatchString(p.Login) {
+		return "@" + p.Login
+	}
+	if name := Escape(p.Login + p.Name); name != "" {
+		return name
+	}
+	return "(no name)"
+}
+
+// dependencies are the modules that changed, and the pull requests that did it, folded.
+func (n Notes) dependencies() string {
+	var entries []Entry
+	for _, s := range n.Sections {
+		if s.Folded {
+			entries = append(entries, s.Entries...)
+		}
+	}
+	m := n.Modules
+	if len(entries) == 0 && len(m.Direct) == 0 && m.Indirect == 0 {
+		return ""
+	}
+	var out strings.Builder
+	fmt.Fprintf(&out, "### %s\n\n<details><summary>%s</summary>\n\n", dependencies, m.summary(len(entries)))
+	if len(m.Direct) > 0 {
+		out.WriteString("| module | from | to |\n|---|---|---|\n")
+		for _, c := range m.Direct {
+			fmt.Fprintf(&out, "| %s | %s | %s |\n", Escape(c.Path), Escape(c.From), Escape(c.To))
+		}
+		out.WriteString("\n")
+	}
+	for _, e := range entries {
+		out.WriteString(n.item(e))
+	}
+	if len(entries) > 0 {
+		out.WriteString("\n")
+	}
+	out.WriteString("</details>\n")
+	return out.String()
+}
+
+// summary says in a few words what changed.
+func (m Modules) summary(pulls int) string {
+	var words []string
+	for _, part := range []struct {
+		n         int
+		one, many string
+	}{
+		{len(m.Direct), "direct module", "direct modules"}, {m.Indirect, "indirect module", "indirect modules"}, {pulls, "change", "changes"},
+	} {
+		switch {
+		case part.n == 1:
+			words = append(words, "1 "+part.one)
+		case part.n > 1:
+			words = append(words, fmt.Sprintf("%d %s", part.n, part.many))
+		}
+	}
+	return strings.Join(words, ", ")
 }
 
 func (n Notes) footer() string {
+	if at := n.compareURL(); at != "" {
+		return "\n**Full changelog**: " + at + "\n"
+	}
+	return ""
+}
+
+// compareURL is the page with everything that changed; empty where it is not known.
+func (n Notes) compareURL() string {
 	if n.Repository.Owner == "" {
 		return ""
 	}
 	from, to := pathOf(n.Previous), pathOf(n.Tag)
 	if n.Previous == "" {
-		return fmt.Sprintf("\n**Full changelog**: %s/commits/%s\n", n.Repository.URL(), to)
+		return fmt.Sprintf("%s/commits/%s", n.Repository.URL(), to)
 	}
-	return fmt.Sprintf("\n**Full changelog**: %s/compare/%s...%s\n", n.Repository.URL(), from, to)
+	return fmt.Sprintf("%s/compare/%s...%s", n.Repository.URL(), from, to)
 }
 
 // pathOf is a tag as the end of a URL: the slashes of a module's prefix stay.
 func pathOf(tag string) string { return strings.ReplaceAll(url.PathEscape(tag), "%2F", "/") }
-
-var (
-	login = regexp.MustCompile(`^[A-Za-z0-9](?:[A-Za-z0-9-]{0,38})$`)
-	hash  = regexp.MustCompile(`^[0-9a-f]{40}(?:[0-9a-f]{24})?$`)
-)
-
-// safeURL tells whether a link of the API may stand in Markdown as it is.
-func safeURL(s string) bool {
-	u, err := url.Parse(s)
-	return err == nil && (u.Scheme == "https" || u.Scheme == "http") && u.Host != "" && !strings.ContainsAny(s, " ()<>\"'`\\\t\r\n")
-}
-
-// invisible stands after a sign that would make GitHub link or mention what follows.
-// (A backslash does not help: mentions are looked for in what Markdown has made.)
-const invisible = "&#8203;"
-
-// Escape makes text from outside one line of inert Markdown, at most 300 characters of
-// it: nothing in it links, mentions or formats.
-func Escape(s string) string {
-	text := markdown.Replace(clean(s))
-	return leading.ReplaceAllString(reference.ReplaceAllString(text, "$1"+invisible+"-"), `$1\$2`)
-}
-
-// reference is what GitHub takes for the number of an issue besides "#".
-var reference = regexp.MustCompile(`(?i)\b(gh)-`)
-
-// leading is what begins a list or a rule when it stands first.
-var leading = regexp.MustCompile(`^([0-9]*)([-.])`)
-
-var markdown = strings.NewReplacer(
-	"&", "&amp;", "<", "&lt;", ">", "&gt;",
-	"@", "@"+invisible, "#", "#"+invisible, "://", ":"+invisible+"//", "www.", "www"+invisible+".",
-	`\`, `\\`, "`", "\\`", "*", `\*`, "_", `\_`, "{", `\{`, "}", `\}`, "[", `\[`, "]", `\]`,
-	"(", `\(`, ")", `\)`, "!", `\!`, "|", `\|`, "~", `\~`, "$", `\$`, "+", `\+`, "=", `\=`, "^", `\^`,
-)
-
-// clean is text as one line: no control, format or invisible characters, blanks
-// folded, at most maxTitle runes.
-func clean(s string) string {
-	s = strings.ToValidUTF8(s, "\uFFFD")
-	var out []rune
-	for _, r := range s {
-		switch {
-		case unicode.IsSpace(r):
-			if len(out) > 0 && out[len(out)-1] != ' ' {
-				out = append(out, ' ')
-			}
-		case unicode.Is(unicode.C, r), unicode.In(r, unicode.Zl, unicode.Zp), r == '\u115f', r == '\u1160', r == '\u3164', r == '\uffa0':
-			// controls, bidirectional marks, zero-width characters, fillers
-		default:
-			out = append(out, r)
-		}
-		if len(out) > maxTitle {
-			out = append(out[:maxTitle-1], '…')
-			break
-		}
-	}
-	return strings.TrimSpace(string(out))
-}

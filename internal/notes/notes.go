@@ -1,16 +1,18 @@
 // Package notes writes release notes from merged pull requests and commits. It is
-// pure: history in, Markdown out. Everything in the history is hostile text until
-// it is escaped here.
+// pure: history in; Markdown, JSON, HTML and a section of a changelog out, all from one
+// model. Everything in the history is hostile text until it is escaped here.
 package notes
 
 import (
 	"cmp"
+	"fmt"
 	"slices"
 	"strings"
 	"time"
 
 	"github.com/org/pgo-release/internal/history"
 	"github.com/org/pgo-release/internal/plan"
+	"github.com/org/pgo-release/internal/version"
 )
 
 // Input is the history of a release.
@@ -18,148 +20,156 @@ type Input struct {
 	Tag           string
 	Previous      string // tag that the range begins after; empty: the first release
 	Repository    plan.Repository
-	Commits       []history.Commit // of the range, newest first, as git lists them
-	PullRequests  []history.PullRequest
-	Of            map[string][]int // numbers of the pull requests that a commit came with, by hash
+	Time          time.Time // of the released commit
+	Range         history.Range
+	Shipped       history.Range   // what only the line of Previous holds: of both lines' changes it has its own already
+	MergedBefore  map[string]bool // by login: an earlier pull request of the author was merged; absent: not known
 	Configuration plan.Notes
-}
-
-// Section is a group of entries under one heading.
-type Section struct {
-	Title   string
-	Entries []Entry
-}
-
-// Entry is one line of the notes: a pull request, or a commit that came without one.
-type Entry struct {
-	Scope  string // of a Conventional Commit; may be empty
-	Text   string // as written by its author: not escaped
-	Number int    // of the pull request; 0: a commit
-	SHA    string // of the commit
-	URL    string // of the pull request
-	Author string // login; empty: not known
-	Bot    bool
-	Time   time.Time
+	Categories    *Categories // of .github/release.yml; nil: the sections of this package
+	Modules       Modules
+	Verdict       version.Verdict // for readers of the JSON
 }
 
 // Notes are release notes before they are written in a format.
 type Notes struct {
 	Tag, Previous string
 	Repository    plan.Repository
+	Time          time.Time
+	Initial       bool      // a first release with more history than anybody reads
 	Sections      []Section // in the order in which they are shown; none is empty
+	Modules       Modules
+	Contributors  []Contributor // for the first time, by login
+	Verdict       version.Verdict
 }
 
-// The sections, in their order.
-const (
-	breaking      = "Breaking changes"
-	features      = "Features"
-	fixes         = "Fixes"
-	performance   = "Performance"
-	reverts       = "Reverts"
-	documentation = "Documentation"
-	other         = "Other"
-	dependencies  = "Dependencies"
-)
-
-// order is the order of the sections.
-func order() []string {
-	return []string{breaking, features, fixes, performance, reverts, documentation, other, dependencies}
+// Section is a group of entries under one heading.
+type Section struct {
+	Title   string
+	Entries []Entry // by time, then number, then hash
+	Folded  bool    // of interest to few: the dependencies
 }
 
-// New sorts the history into sections: the pull requests that were merged in the
-// range into this repository, and of the commits that came without one those that
-// stand on the main line. Entries are ordered by time, then by number.
+// Entry is one item of the notes: a pull request, or a commit that came without one.
+type Entry struct {
+	Scope   string   // of a Conventional Commit; may be empty
+	Text    string   // as written by its author: not escaped
+	More    []string // further lines of a release-note block, not escaped
+	Number  int      // of the pull request; 0: a commit
+	SHA     string   // of the commit, or of the merge
+	Commits []string // hashes of all commits that it consists of
+	URL     string   // of the pull request; empty: not known
+	Authors []Person // who wrote it, then the co-authors
+	Closes  []history.Issue
+	Origin  int // number of the pull request that it was taken over from; 0: none
+	Time    time.Time
+}
+
+// Person is somebody who worked on an entry.
+type Person struct {
+	Login string // on GitHub; empty: not known
+	Name  string // as git has it; empty where there is a login
+}
+
+// Contributor is somebody whose first pull request is in the release.
+type Contributor struct {
+	Login  string
+	Number int
+	URL    string
+}
+
+// maxFirst is how many changes a first release lists.
+const maxFirst = 250
+
+// New sorts the history into sections.
 func New(in Input) Notes {
-	listed := in.merged()
+	n := Notes{
+		Tag: in.Tag, Previous: in.Previous, Repository: in.Repository, Time: in.Time,
+		Modules: in.Modules, Verdict: in.Verdict,
+	}
+	changes := history.Without(in.Range.Changes(), in.Shipped.Changes())
+	if in.Previous == "" && len(changes) > maxFirst {
+		n.Initial = true
+		return n
+	}
+	sorter := in.sections()
 	found := map[string][]Entry{}
-	for _, pr := range listed {
-		if section := in.section(pr); section != "" {
-			found[section] = append(found[section], pullEntry(pr))
+	var listed []history.Change
+	for _, c := range changes {
+		if in.leavesOut(c) {
+			continue
 		}
+		entry, ok := entryOf(c)
+		title := sorter.section(c)
+		if !ok || title == "" {
+			continue
+		}
+		found[title], listed = append(found[title], entry), append(listed, c)
 	}
-	for _, c := range in.direct(listed) {
-		section, entry := commitEntry(c)
-		found[section] = append(found[section], entry)
-	}
-	n := Notes{Tag: in.Tag, Previous: in.Previous, Repository: in.Repository}
-	for _, title := range order() {
+	for _, title := range sorter.order {
 		entries := found[title]
 		slices.SortStableFunc(entries, func(a, b Entry) int {
 			return cmp.Or(a.Time.Compare(b.Time), cmp.Compare(a.Number, b.Number), cmp.Compare(a.SHA, b.SHA))
 		})
 		if len(entries) > 0 {
-			n.Sections = append(n.Sections, Section{Title: title, Entries: entries})
+			n.Sections = append(n.Sections, Section{Title: title, Entries: entries, Folded: title == sorter.folded})
 		}
 	}
+	n.Contributors = contributors(listed, in.MergedBefore)
 	return n
 }
 
-// merged are the pull requests of the range, each once.
-func (in Input) merged() []history.PullRequest {
-	inside := map[string]bool{}
-	for _, c := range in.Commits {
-		inside[c.SHA] = true
+// leavesOut tells whether the configuration hides a change.
+func (in Input) leavesOut(c history.Change) bool {
+	skipped := in.Configuration.ExcludeLabels
+	if len(skipped) == 0 {
+		skipped = []string{"ignore-for-release", "skip-changelog", "release-note-none"}
 	}
-	var out []history.PullRequest
-	seen := map[int]bool{}
-	for _, pr := range in.PullRequests {
-		// In a fork, numbers in messages speak of the upstream's pull requests.
-		foreign := pr.Base != "" && !strings.EqualFold(pr.Base, in.Repository.String())
-		if !seen[pr.Number] && inside[pr.MergeCommit] && !foreign {
-			seen[pr.Number] = true
-			out = append(out, pr)
-		}
-	}
-	return out
+	return history.HasLabel(c.Labels(), skipped...) ||
+		c.Pull != nil && slices.ContainsFunc(in.Configuration.ExcludeAuthors, func(name string) bool { return sameLogin(name, c.Pull.Author) })
 }
 
-// direct are the commits of the main line that came without a pull request.
-func (in Input) direct(listed []history.PullRequest) []history.Commit {
-	numbers := map[int]bool{}
-	covered := map[string]bool{}
-	for _, pr := range listed {
-		numbers[pr.Number] = true
-		covered[pr.MergeCommit] = true
-	}
-	for sha, of := range in.Of {
-		covered[sha] = covered[sha] || slices.ContainsFunc(of, func(n int) bool { return numbers[n] })
-	}
-	parents := map[string]history.Commit{}
-	for _, c := range in.Commits {
-		parents[c.SHA] = c
-	}
-	var out []history.Commit
-	if len(in.Commits) == 0 {
-		return nil
-	}
-	for c, ok := in.Commits[0], true; ok; {
-		if len(c.Parents) < 2 && !covered[c.SHA] {
-			out = append(out, c)
-		}
-		if len(c.Parents) == 0 {
-			break
-		}
-		c, ok = parents[c.Parents[0]]
-	}
-	return out
+// sameLogin compares logins; an app may be named with its "[bot]" or without.
+func sameLogin(a, b string) bool {
+	return a != "" && strings.EqualFold(strings.TrimSuffix(a, "[bot]"), strings.TrimSuffix(b, "[bot]"))
 }
 
-func pullEntry(pr history.PullRequest) Entry {
-	e := Entry{Text: pr.Title, Number: pr.Number, SHA: pr.MergeCommit, URL: pr.URL, Author: pr.Author, Bot: pr.Bot, Time: pr.MergedAt}
-	if t, ok := history.ParseTitle(pr.Title); ok {
+// entryOf describes a change; ok is false when its author wants it hidden.
+func entryOf(c history.Change) (e Entry, ok bool) {
+	e = Entry{
+		Text: c.Title, Number: c.Number, SHA: c.Commit.SHA, Commits: []string{c.Commit.SHA},
+		Authors: authorsOf(c), Origin: c.Origin().Number, Time: c.Time(),
+	}
+	for _, b := range c.Branch {
+		e.Commits = append(e.Commits, b.SHA)
+	}
+	if t, ok := history.ParseTitle(c.Title); ok {
 		e.Scope, e.Text = t.Scope, t.Text
 	}
-	return e
+	if c.Pull == nil {
+		return e, true
+	}
+	e.URL, e.Closes = c.Pull.URL, c.Pull.Closes
+	block, found := releaseNote(c.Pull.Body)
+	switch {
+	case found && len(block) == 0:
+		return Entry{}, false
+	case found:
+		e.Scope, e.Text, e.More = "", block[0], block[1:]
+	}
+	return e, true
 }
 
-func commitEntry(c history.Commit) (section string, e Entry) {
-	e = Entry{Text: c.Subject, SHA: c.SHA, Time: c.Time}
-	section = other
-	if t, ok := history.ParseTitle(c.Subject); ok {
-		e.Scope, e.Text, section = t.Scope, t.Text, sectionOf(t)
+// Outline is what the notes hold in one line, such as "Features 2 · Fixes 1".
+func (n Notes) Outline() string {
+	if n.Initial {
+		return "initial release"
 	}
-	if history.BreakingFooter(c.Body) {
-		section = breaking
+	var words []string
+	for _, s := range n.Sections {
+		words = append(words, fmt.Sprintf("%s %d", s.Title, len(s.Entries)))
 	}
-	return section, e
+	if len(words) == 0 {
+		return "no changes"
+	}
+	return strings.Join(words, " · ")
 }

@@ -63,7 +63,7 @@ func Start(p plan.Plan, refs []version.Ref, commits []history.Commit) (_ *Stage,
 	}
 	if s.Hub, err = hub.Start(hub.Repo{
 		Repository: p.Repository, ID: 1, OwnerID: 1, DefaultBranch: "main",
-		Tags: tags, PullRequests: pullRequests(p.Repository, commits),
+		Tags: tags, PullRequests: pullRequests(p.Repository, commits), History: commits,
 	}); err != nil {
 		return nil, err
 	}

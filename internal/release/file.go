@@ -36,6 +36,7 @@ const (
 	KindSBOM       Kind = "sbom"
 	KindChecksums  Kind = "checksums"
 	KindBundle     Kind = "bundle"     // a Sigstore bundle over checksums.txt
+	KindNotes      Kind = "notes"      // the whole release notes, where the page has a part of them
 	KindProvenance Kind = "provenance" // a Sigstore bundle that holds an in-toto statement
 )
 
@@ -97,6 +98,7 @@ type Signed struct {
 	Made
 	Bundle     *File // over Checksums
 	Provenance *File // statement about every archive and SBOM, and Checksums
+	Notes      *File // the whole release notes where they are too long for the page; else nil
 }
 
 // Asset is a file of a release with what it is.
@@ -127,6 +129,9 @@ func (s Signed) Assets() []Asset {
 	}
 	if s.Provenance != nil {
 		out = append(out, Asset{File: *s.Provenance, Kind: KindProvenance})
+	}
+	if s.Notes != nil {
+		out = append(out, Asset{File: *s.Notes, Kind: KindNotes})
 	}
 	return out
 }

@@ -13,12 +13,43 @@ import (
 // Commits are the commits that are reachable from commit and not from the tag
 // previous, newest first; the whole history when previous is empty or unknown here.
 func (r *Repo) Commits(ctx context.Context, previous, commit string) ([]history.Commit, error) {
-	args := []string{"log", "-z", "--no-show-signature", "--format=%H%x00%ct%x00%an%x00%ae%x00%P%x00%s%x00%b", commit}
-	if previous != "" {
-		if _, err := r.gitTop(ctx, "rev-parse", "--verify", "--quiet", "refs/tags/"+previous+"^{commit}"); err == nil {
-			args = append(args, "^refs/tags/"+previous)
-		}
+	if previous == "" || !r.hasTag(ctx, previous) {
+		return r.log(ctx, previous, commit)
 	}
+	return r.log(ctx, previous, commit, "^refs/tags/"+previous)
+}
+
+// Beside are the commits that only the tag previous has, and not commit, newest first:
+// those of another line of development.
+func (r *Repo) Beside(ctx context.Context, previous, commit string) ([]history.Commit, error) {
+	if previous == "" || !r.hasTag(ctx, previous) {
+		return nil, nil
+	}
+	return r.log(ctx, previous, "refs/tags/"+previous, "^"+commit)
+}
+
+func (r *Repo) hasTag(ctx context.Context, tag string) bool {
+	_, err := r.gitTop(ctx, "rev-parse", "--verify", "--quiet", "refs/tags/"+tag+"^{commit}")
+	return err == nil
+}
+
+// File is a file of a commit, its name relative to the repository; ok is false where
+// the commit has none of that name.
+func (r *Repo) File(ctx context.Context, commit, name string) (content []byte, ok bool, err error) {
+	out, err := r.gitTop(ctx, "ls-tree", "--format=%(objecttype)", commit, "--", name)
+	if err != nil || strings.TrimSpace(out) != "blob" {
+		return nil, false, err
+	}
+	text, err := r.gitTop(ctx, "cat-file", "blob", commit+":"+name)
+	if err != nil {
+		return nil, false, fmt.Errorf("reading %q of commit %s: %w", name, commit, err)
+	}
+	return []byte(text), true, nil
+}
+
+// log lists the commits of the revisions; previous is for errors.
+func (r *Repo) log(ctx context.Context, previous string, revisions ...string) ([]history.Commit, error) {
+	args := append([]string{"log", "-z", "--no-show-signature", "--format=%H%x00%ct%x00%an%x00%ae%x00%P%x00%s%x00%b"}, revisions...)
 	out, err := r.gitTop(ctx, append(args, "--")...)
 	if err != nil {
 		return nil, fmt.Errorf("reading the commits since %q: %w", previous, err)

@@ -310,3 +310,32 @@ func TestCommits(t *testing.T) {
 		t.Errorf("nothing: %v, %v", commits, err)
 	}
 }
+
+// What only the line of an older version has, and files of a commit.
+func TestBesideAndFile(t *testing.T) {
+	f := newFixture(t)
+	first := f.commit("first", program)
+	f.git("checkout", "--quiet", "-b", "old")
+	f.commit("fix", nil)
+	f.git("tag", "v2.0.1")
+	f.git("checkout", "--quiet", "main")
+	second := f.commit("second", map[string]string{"a b/é.txt": "text\n"})
+	r := f.open("")
+	beside, err := r.Beside(t.Context(), "v2.0.1", second)
+	if err != nil || len(beside) != 1 || beside[0].Subject != "fix" {
+		t.Errorf("%v, %v", beside, err)
+	}
+	for _, tag := range []string{"", "v9.9.9"} {
+		if beside, err := r.Beside(t.Context(), tag, second); err != nil || beside != nil {
+			t.Errorf("%q: %v, %v", tag, beside, err)
+		}
+	}
+	if text, ok, err := r.File(t.Context(), second, "a b/é.txt"); err != nil || !ok || string(text) != "text\n" {
+		t.Errorf("%q, %v, %v", text, ok, err)
+	}
+	for _, name := range []string{"a b", "none", "a b/é.txt"} {
+		if _, ok, err := r.File(t.Context(), first, name); err != nil || ok {
+			t.Errorf("%q is a file of the first commit: %v, %v", name, ok, err)
+		}
+	}
+}

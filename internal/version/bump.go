@@ -109,7 +109,7 @@ func reasonOf(c history.Change) Reason {
 		{Minor, []string{"semver-minor", "semver:minor"}},
 		{Patch, []string{"semver-patch", "semver:patch"}},
 	} {
-		if history.HasLabel(c.Labels, label.names...) {
+		if history.HasLabel(c.Labels(), label.names...) {
 			r.Bump, r.known = label.bump, true
 			break
 		}

@@ -49,7 +49,7 @@ func changes(titles ...string) []history.Change {
 	var out []history.Change
 	for i, title := range titles {
 		title, labels, _ := strings.Cut(strings.TrimSuffix(title, "]"), " [")
-		out = append(out, history.Change{Number: i + 1, Title: title, Labels: strings.Fields(labels)})
+		out = append(out, history.Change{Number: i + 1, Title: title, Pull: &history.PullRequest{Labels: strings.Fields(labels)}})
 	}
 	return out
 }
@@ -187,7 +187,7 @@ func TestBump(t *testing.T) {
 		"0.x feat, patch":           {"v0.2.3 -> v0.2.4", same, changes("feat: x"), "", "v0.2.4"},
 		"0.x fix, minor":            {"v0.2.3 -> v0.3.0", same, changes("fix: x"), "(B02)", "v0.2.4"},
 		"0.x to 1":                  {"v0.2.3 -> v1.0.0", same, changes("fix: x"), "", "v0.2.4"},
-		"footer":                    {"v1.2.3 -> v1.2.4", same, []history.Change{{SHA: commit, Title: "x", Body: "y\n\nBREAKING-CHANGE: z"}}, "B01", "v2.0.0"},
+		"footer":                    {"v1.2.3 -> v1.2.4", same, []history.Change{{Commit: history.Commit{SHA: commit}, Title: "x", Body: "y\n\nBREAKING-CHANGE: z"}}, "B01", "v2.0.0"},
 		"label breaking":            {"v1.2.3 -> v1.2.4", same, changes("x [Breaking-Change]"), "B01", "v2.0.0"},
 		"label major":               {"v1.2.3 -> v1.2.4", same, changes("x [semver:major]"), "B01", "v2.0.0"},
 		"label patch lowers":        {"v1.2.3 -> v1.2.4", same, changes("feat!: x [semver:patch]"), "", "v1.2.4"},

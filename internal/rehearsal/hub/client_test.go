@@ -58,6 +58,15 @@ func perform(t *testing.T, s *hub.Server, client *github.Client, tag string) err
 			return fmt.Errorf("pull request %+v: %w", pull, err)
 		}
 	}
+	if pulls, err := client.Pulls(ctx, []int{1, 2, 3}); err != nil || len(pulls) != 1 {
+		return fmt.Errorf("pull requests %+v: %w", pulls, err)
+	}
+	if of, err := client.PullsOf(ctx, []string{first, second}); err != nil || len(of) != 1 {
+		return fmt.Errorf("pull requests of commits %+v: %w", of, err)
+	}
+	if before, err := client.MergedBefore(ctx, map[string]time.Time{"ann": time.Now()}); err != nil || !before["ann"] {
+		return fmt.Errorf("merged before %v: %w", before, err)
+	}
 	page, err := client.Open(ctx, github.Draft{Tag: tag, Commit: first, Title: tag, Body: "text", Prerelease: true})
 	if err != nil {
 		return err

@@ -108,10 +108,11 @@ func (d *description) operation(req *http.Request) *operation {
 
 var variable = regexp.MustCompile(`\\\{[a-z_]+\\\}`)
 
-// pattern makes an expression of a template. Only git references and tags hold slashes.
+// pattern makes an expression of a template. Only git references, tags and what is
+// compared hold slashes.
 func pattern(template string) *regexp.Regexp {
 	text := regexp.QuoteMeta(template)
-	text = strings.NewReplacer(`\{ref\}`, `.+`, `\{tag\}`, `.+`).Replace(text)
+	text = strings.NewReplacer(`\{ref\}`, `.+`, `\{tag\}`, `.+`, `\{basehead\}`, `.+`).Replace(text)
 	return regexp.MustCompile("^" + variable.ReplaceAllString(text, `[^/]+`) + "$")
 }
 

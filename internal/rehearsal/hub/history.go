@@ -3,6 +3,7 @@ package hub
 import (
 	"fmt"
 	"net/http"
+	"slices"
 	"strconv"
 	"strings"
 
@@ -70,17 +71,30 @@ func (s *Server) getPull(r *http.Request) reply {
 
 func (s *Server) listPullsOf(r *http.Request) reply {
 	sha := r.PathValue("sha")
-	if s.repo.Commits != nil && !s.repo.Commits[sha] {
+	if !s.known(sha) {
 		return failure(http.StatusUnprocessableEntity, "No commit found for SHA: "+sha)
 	}
 	var all []object
-	for _, p := range s.repo.PullRequests {
-		if p.MergeCommit == sha {
-			all = append(all, s.pullJSON(p))
-		}
+	for _, p := range s.pullsOf(sha) {
+		all = append(all, s.pullJSON(p))
 	}
 	return s.paged(r, all)
 }
+
+// pullsOf are the pull requests that brought a commit: as their merge commit, or as one
+// of the commits of a rebase.
+func (s *Server) pullsOf(sha string) []history.PullRequest {
+	var out []history.PullRequest
+	for _, p := range s.repo.PullRequests {
+		if p.MergeCommit == sha || slices.Contains(s.repo.Brought[sha], p.Number) {
+			out = append(out, p)
+		}
+	}
+	return out
+}
+
+// known tells whether the repository has a commit.
+func (s *Server) known(sha string) bool { return s.repo.Commits == nil || s.repo.Commits[sha] }
 
 func (s *Server) pullURL(number int) string { return s.webURL("/pull/" + strconv.Itoa(number)) }
 

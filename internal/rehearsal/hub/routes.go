@@ -64,9 +64,12 @@ func (s *Server) apiRoutes() http.Handler {
 	api := "/repos/" + name
 	mux := http.NewServeMux()
 	mux.Handle("/", s.answer(func(*http.Request) reply { return notFound() }))
+	mux.Handle("POST /graphql", s.answer(s.postGraphQL))
+	mux.Handle("POST /api/graphql", s.answer(s.postGraphQL)) // where an Enterprise Server has it
 	mux.Handle("GET "+api, s.answer(s.getRepository))
 	mux.Handle("GET "+api+"/git/ref/tags/{tag...}", s.answer(s.getTagRef))
 	mux.Handle("GET "+api+"/git/tags/{sha}", s.answer(s.getTagObject))
+	mux.Handle("GET "+api+"/compare/{basehead...}", s.answer(s.compare))
 	mux.Handle("GET "+api+"/pulls/{number}", s.answer(s.getPull))
 	mux.Handle("GET "+api+"/commits/{sha}/pulls", s.answer(s.listPullsOf))
 	mux.Handle("GET "+api+"/releases", s.answer(s.listReleases))
@@ -123,12 +126,21 @@ func (s *Server) routeReleases(r *http.Request) reply {
 	return notFound()
 }
 
-// answer makes a handler of a function: it asks for the token and writes JSON.
+// answer makes a handler of a function: it asks for the token, keeps to the rate limit
+// and writes JSON.
 func (s *Server) answer(handle func(*http.Request) reply) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		out := failure(http.StatusUnauthorized, "Bad credentials")
 		if s.authorised(r) {
-			out = handle(r)
+			header, refusal := s.allowed(r)
+			for name, value := range header {
+				w.Header().Set(name, value)
+			}
+			if refusal != nil {
+				out = *refusal
+			} else {
+				out = handle(r)
+			}
 		}
 		for name, value := range out.header {
 			w.Header().Set(name, value)

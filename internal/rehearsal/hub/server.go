@@ -1,7 +1,8 @@
 // Package hub is a GitHub on loopback: a server that keeps one repository's
-// releases, assets, tags and pull requests in memory and answers as GitHub's REST API
-// does (https://docs.github.com/rest), so that a release can be rehearsed without
-// anything leaving the machine.
+// releases, assets, tags, commits and pull requests in memory and answers as GitHub's
+// REST and GraphQL APIs do (https://docs.github.com/rest,
+// https://docs.github.com/graphql), so that a release can be rehearsed without anything
+// leaving the machine.
 //
 // It listens three times, because GitHub uses three kinds of hosts: the API with the
 // pages of the web site, the uploads, and the store that asset downloads are
@@ -25,6 +26,8 @@ import (
 	"sync"
 	"time"
 
+	"github.com/vektah/gqlparser/v2/ast"
+
 	"github.com/org/pgo-release/internal/history"
 	"github.com/org/pgo-release/internal/plan"
 )
@@ -39,8 +42,10 @@ type Repo struct {
 	Head          string                // commit of the default branch
 	Tags          map[string]string     // tag → commit
 	Annotated     map[string]string     // tag of Tags → tag object, 40 hexadecimal digits; others are lightweight
-	Commits       map[string]bool       // the commits that a tag can be made at; nil: any
+	Commits       map[string]bool       // the commits that exist, so that a tag can be made there; nil: any
+	History       []history.Commit      // for comparisons: the newest first, children before parents
 	PullRequests  []history.PullRequest // one without MergedAt is open
+	Brought       map[string][]int      // commit → numbers of pull requests that brought it, besides those whose MergeCommit it is
 }
 
 // Server is a running hub. Its methods may be called from several goroutines.
@@ -51,8 +56,9 @@ type Server struct {
 	objects site
 	serving sync.WaitGroup
 
-	repo     Repo       // never changes, but for Tags
-	mu       sync.Mutex // guards repo.Tags and what follows
+	schema   *ast.Schema // of GraphQL
+	repo     Repo        // never changes, but for Tags
+	mu       sync.Mutex  // guards repo.Tags and what follows
 	releases map[int64]*page
 	assets   map[int64]*asset
 	lastID   int64
@@ -62,6 +68,7 @@ type Server struct {
 	watching sync.Mutex // guards what follows; apart, because faults run handlers
 	fault    func(http.Handler) http.Handler
 	calls    []Call
+	budget   *budget // nil: there is no rate limit
 }
 
 // Call is a request that was answered.
@@ -87,8 +94,13 @@ func Start(repo Repo) (*Server, error) {
 	if !plainName.MatchString(repo.Repository.Owner) || !plainName.MatchString(repo.Repository.Name) {
 		return nil, fmt.Errorf("starting a GitHub on loopback: repository %q: want owner/name", repo.Repository)
 	}
+	schema, err := loadSchema()
+	if err != nil {
+		return nil, fmt.Errorf("starting a GitHub on loopback: %w", err)
+	}
 	s := &Server{
 		token:    "ghs_" + rand.Text(),
+		schema:   schema,
 		repo:     completed(repo),
 		releases: map[int64]*page{},
 		assets:   map[int64]*asset{},
@@ -124,7 +136,9 @@ func completed(r Repo) Repo {
 	}
 	r.Annotated = maps.Clone(r.Annotated)
 	r.Commits = maps.Clone(r.Commits)
+	r.History = slices.Clone(r.History)
 	r.PullRequests = slices.Clone(r.PullRequests)
+	r.Brought = maps.Clone(r.Brought)
 	if r.ID == 0 {
 		r.ID = 1
 	}
