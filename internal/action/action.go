@@ -43,9 +43,13 @@ func (l lasting) Write(p []byte) (int, error) {
 	return len(p), nil
 }
 
-// Ref is the tag that started the run; ok is false when a branch did.
-func (r *Runner) Ref() (tag string, ok bool) {
-	return strings.CutPrefix(r.getenv("GITHUB_REF"), "refs/tags/")
+// Tag is the tag that started the run; empty when a branch or a pull request did.
+func (r *Runner) Tag() string {
+	tag, ok := strings.CutPrefix(r.getenv("GITHUB_REF"), "refs/tags/")
+	if !ok {
+		return ""
+	}
+	return tag
 }
 
 // server is where the repository's pages are: https://github.com but on GitHub

@@ -38,14 +38,16 @@ func TestDetect(t *testing.T) {
 		"GITHUB_REF":        "refs/tags/v1.2.3",
 		"GITHUB_REPOSITORY": "o/r", "GITHUB_RUN_ID": "7", "GITHUB_RUN_ATTEMPT": "2",
 	})
-	if tag, ok := r.Ref(); tag != "v1.2.3" || !ok {
+	if tag := r.Tag(); tag != "v1.2.3" {
 		t.Errorf("tag %q", tag)
 	}
 	if id := r.InvocationID(); id != "https://github.com/o/r/actions/runs/7/attempts/2" {
 		t.Error(id)
 	}
-	if _, ok := runner(t, map[string]string{"GITHUB_REF": "refs/heads/refs/tags/v1"}).Ref(); ok {
-		t.Error("a branch passes for a tag")
+	for _, ref := range []string{"refs/heads/refs/tags/v1", "refs/heads/release/v1", "refs/pull/1/merge", ""} {
+		if tag := runner(t, map[string]string{"GITHUB_REF": ref}).Tag(); tag != "" {
+			t.Errorf("%q passes for the tag %q", ref, tag)
+		}
 	}
 }
 

@@ -7,7 +7,6 @@ import (
 	"text/tabwriter"
 
 	"github.com/spf13/cobra"
-	"golang.org/x/sync/errgroup"
 
 	"github.com/org/pgo-release/internal/action"
 	"github.com/org/pgo-release/internal/github"
@@ -94,8 +93,16 @@ func (s *session) check(ctx context.Context) (checked, error) {
 	if s.values.Bool("verbose") {
 		s.reporter.Progress(task.Event{Phase: "check", State: task.Note, Text: fmt.Sprintf("%d of %d tags are no versions of this module", c.Ignored, len(s.facts.Refs))})
 	}
+	c.Findings = []version.Finding{}
 	if version.IsFloating(c.Tag) {
 		c.Outcome = floating
+		return c, nil
+	}
+	if s.facts.Dirty != "" {
+		s.reporter.Progress(task.Event{Phase: "check", State: task.Note, Text: "changes that are not committed are not judged"})
+	}
+	if _, err := version.Parse(c.Tag, s.facts.Prefix()); c.Tag != "" && err != nil { // nothing else can be said
+		c.Verdict, c.Outcome = version.Judge(in), rejected
 		return c, nil
 	}
 	var reachable []version.Ref
@@ -111,7 +118,7 @@ func (s *session) check(ctx context.Context) (checked, error) {
 	if err != nil {
 		return checked{}, err
 	}
-	if err := s.content(ctx, base, client, &in); err != nil {
+	if _, err := s.learn(ctx, &in, base, base, client); err != nil {
 		return checked{}, err
 	}
 	if c.Tag == "" {
@@ -151,27 +158,6 @@ func (s *session) repository() plan.Repository {
 	return s.facts.Repository
 }
 
-// content reads what changed since base.
-func (s *session) content(ctx context.Context, base string, client *github.Client, in *version.Input) error {
-	var happened past
-	var found source
-	group, shared := errgroup.WithContext(ctx)
-	if base != "" {
-		group.Go(func() (err error) { happened, err = s.past(shared, base, client); return err })
-		group.Go(func() error {
-			before, err := s.repo.Base(shared, base)
-			in.Moved = before.Module.Path
-			return err
-		})
-	}
-	group.Go(func() (err error) { found, err = s.readSource(shared, base); return err })
-	if err := group.Wait(); err != nil {
-		return err
-	}
-	in.Changes, in.API, in.Sums = happened.since.Changes(), found.api, found.sums
-	return nil
-}
-
 // concludeCheck turns a rejection into the error of the run. In Actions the annotation
 // is read apart from the log, so there it says everything.
 func (a *app) concludeCheck(c checked) error {
@@ -208,8 +194,8 @@ func (c checked) text() string {
 			fmt.Fprintf(&out, "  accepted: %s\n", f.Want)
 		}
 	}
-	if len(c.ImageTags) > 0 {
-		out.WriteString("\n" + c.consequences())
+	if rows := c.consequences(); rows != "" {
+		out.WriteString("\n" + rows)
 	}
 	if c.Base != "" {
 		fmt.Fprintf(&out, "\nchanges since %s\n", c.Base)
@@ -234,17 +220,10 @@ func (c checked) consequences() string {
 	var out strings.Builder
 	table := tabwriter.NewWriter(&out, 0, 0, 2, ' ', 0)
 	row := func(name, value string) { fmt.Fprintf(table, "  %s\t%s\n", name, value) }
-	if c.Previous != "" {
-		row("previous", c.Previous)
-	} else {
-		row("previous", "none: the first release")
-	}
 	if c.Base != "" {
 		row("bump", fmt.Sprintf("%s after %s; the changes ask for %s", c.Actual, c.Base, c.Required))
 	}
 	switch c.API.State {
-	case version.NotCompared:
-		row("API", "not compared")
 	case version.Ignored:
 		row("API", "not compared: api: ignore")
 	case version.NoAPI:
@@ -253,6 +232,23 @@ func (c checked) consequences() string {
 		row("API", "not compared: one side could not be read")
 	case version.Compared:
 		row("API", fmt.Sprintf("%d incompatible, %d compatible changes", len(c.API.Incompatible), len(c.API.Compatible)))
+	}
+	if c.Outcome != rejected {
+		c.standing(row)
+	}
+	if c.Next != c.Tag && c.Base != "" {
+		row("proposed", c.Next)
+	}
+	_ = table.Flush() // a Builder does not fail
+	return out.String()
+}
+
+// standing is how a version that may be released is presented.
+func (c checked) standing(row func(name, value string)) {
+	if c.Previous != "" {
+		row("previous", c.Previous)
+	} else {
+		row("previous", "none: the first release")
 	}
 	switch {
 	case c.Prerelease:
@@ -266,9 +262,4 @@ func (c checked) consequences() string {
 	if len(c.GitTags) > 0 {
 		row("git tags", strings.Join(c.GitTags, " ")+", which move to it")
 	}
-	if c.Next != c.Tag && c.Base != "" {
-		row("proposed", c.Next)
-	}
-	_ = table.Flush() // a Builder does not fail
-	return out.String()
 }

@@ -78,11 +78,11 @@ func (s *session) notesOf(ctx context.Context, from string) (notes.Notes, error)
 			return notes.Notes{}, err
 		}
 		_, base := version.Propose(plan.PolicyInput(s.config, s.facts), reachable)
-		if err := s.since(ctx, base); err != nil {
+		if err := s.compareWith(ctx, base); err != nil {
 			return notes.Notes{}, err
 		}
 		s.facts.Tag, _ = version.Propose(plan.PolicyInput(s.config, s.facts), reachable)
-	} else if err := s.since(ctx, version.Base(plan.PolicyInput(s.config, s.facts))); err != nil {
+	} else if err := s.compareWith(ctx, version.Base(plan.PolicyInput(s.config, s.facts))); err != nil {
 		return notes.Notes{}, err
 	}
 	verdict := version.Judge(plan.PolicyInput(s.config, s.facts))
@@ -95,7 +95,7 @@ func (s *session) notesOf(ctx context.Context, from string) (notes.Notes, error)
 	if err != nil {
 		return notes.Notes{}, err
 	}
-	p, err := s.past(ctx, verdict.Previous, client)
+	p, err := s.past(ctx, verdict.Previous, "", client)
 	if err != nil {
 		return notes.Notes{}, err
 	}
@@ -151,43 +151,80 @@ func (s *session) writeNotes(n notes.Notes) error {
 	return err
 }
 
-// past is what happened since a version, and what else the notes tell.
+// past is what happened since the version that the notes start from, and since the one
+// that the policy compares with, which mostly is the same; and what else notes tell.
 type past struct {
-	since        history.Range
-	shipped      history.Range // what only the line of that version holds
+	since        history.Range // for the notes
+	judged       history.Range // for the policy
+	shipped      history.Range // what only the line of the notes' version holds
 	mergedBefore map[string]bool
 	modules      notes.Modules
 	categories   *notes.Categories
 }
 
-// past reads what happened since a tag; from GitHub what pull requests say, or without
-// a client what the messages of commits say.
-func (s *session) past(ctx context.Context, previous string, client *github.Client) (p past, err error) {
-	err = task.Track(ctx, s.reporter.Progress, "check", "history", 0, func(stage func(string)) (string, error) {
+// past reads what happened since the tags previous (for the notes) and base (for the
+// policy; empty: there is nothing to compare with); from GitHub what pull requests say,
+// or without a client what the messages of commits say.
+func (s *session) past(ctx context.Context, previous, base string, client *github.Client) (past, error) {
+	var p past
+	err := task.Track(ctx, s.reporter.Progress, "check", "history", 0, func(stage func(string)) (string, error) {
 		stage("reading commits")
-		p.since = history.Range{Repository: s.repository().String(), Online: client != nil}
-		p.shipped = p.since
-		group, shared := errgroup.WithContext(ctx)
-		group.Go(func() (err error) {
-			p.since.Commits, err = s.repo.Commits(shared, previous, s.facts.Commit)
-			return err
-		})
-		group.Go(func() (err error) {
-			p.shipped.Commits, err = s.repo.Beside(shared, previous, s.facts.Commit)
-			return err
-		})
-		group.Go(func() (err error) { p.categories, err = s.categories(shared); return err })
-		group.Go(func() (err error) { p.modules, err = s.modules(shared, previous); return err })
-		if err := group.Wait(); err != nil || client == nil {
+		var err error
+		if p, err = s.local(ctx, previous, base); err != nil || client == nil {
 			return counted(len(p.since.Commits), "commit"), err
 		}
 		stage("reading pull requests")
 		if err := s.ask(ctx, client, &p); err != nil {
+			if release.HintOf(err) == "" {
+				err = &release.Problem{Err: err, Tip: "try again; check and notes do without GitHub when there is no token: --token ''"}
+			}
 			return "", err
 		}
 		return counted(len(p.since.Commits), "commit") + ", " + counted(len(p.since.Pulls), "pull request"), nil
 	})
 	return p, err
+}
+
+// local is the past as far as git knows it.
+func (s *session) local(ctx context.Context, previous, base string) (past, error) {
+	all := history.Range{Repository: s.repository().String()}
+	p := past{since: all, judged: all, shipped: all}
+	group, shared := errgroup.WithContext(ctx)
+	group.Go(func() (err error) { p.since, err = s.since(shared, previous, s.released()); return err })
+	group.Go(func() (err error) {
+		if base != "" {
+			p.judged, err = s.since(shared, base, s.facts.Nested)
+		}
+		return err
+	})
+	group.Go(func() (err error) {
+		p.shipped.Commits, err = s.repo.Beside(shared, previous, s.facts.Commit)
+		return err
+	})
+	group.Go(func() (err error) { p.categories, err = s.categories(shared); return err })
+	group.Go(func() (err error) { p.modules, err = s.modules(shared, previous); return err })
+	return p, group.Wait()
+}
+
+// since are the commits after a tag, of which those count that touch the module outside
+// of the excluded directories.
+func (s *session) since(ctx context.Context, tag string, excluded []string) (r history.Range, err error) {
+	r.Repository = s.repository().String()
+	if r.Commits, err = s.repo.Commits(ctx, tag, s.facts.Commit); err != nil {
+		return r, err
+	}
+	if s.facts.Module.Dir != "." || len(excluded) > 0 {
+		r.Within, err = s.repo.Touching(ctx, tag, s.facts.Commit, s.facts.Module.Dir, excluded)
+	}
+	return r, err
+}
+
+// released are the modules inside of this one that have versions, and so notes, of their
+// own. Others, such as one for tools, are listed here: there is no other place.
+func (s *session) released() []string {
+	return slices.DeleteFunc(slices.Clone(s.facts.Nested), func(dir string) bool {
+		return !slices.ContainsFunc(s.facts.Refs, func(r version.Ref) bool { return strings.HasPrefix(r.Tag, dir+"/v") })
+	})
 }
 
 func counted(n int, one string) string {
@@ -238,8 +275,9 @@ const maxAuthors = 150
 // ask reads from GitHub the pull requests of both lines: those that messages name, then
 // those of the commits that are left; and whose first ones are among them.
 func (s *session) ask(ctx context.Context, client *github.Client, p *past) error {
+	p.since.Online, p.judged.Online, p.shipped.Online = true, true, true
 	numbers := map[int]bool{}
-	for _, c := range slices.Concat(p.since.Commits, p.shipped.Commits) {
+	for _, c := range slices.Concat(p.since.Commits, p.judged.Commits, p.shipped.Commits) {
 		for _, n := range history.Numbers(c) {
 			numbers[n] = true
 		}
@@ -248,27 +286,29 @@ func (s *session) ask(ctx context.Context, client *github.Client, p *past) error
 	if err != nil {
 		return err
 	}
-	p.since.Pulls, p.shipped.Pulls = slices.Clone(pulls), pulls
-	var left []string
-	for _, c := range p.since.Changes() {
+	p.since.Pulls, p.judged.Pulls, p.shipped.Pulls = pulls, pulls, pulls
+	left := map[string]bool{}
+	for _, c := range slices.Concat(p.since.Changes(), p.judged.Changes()) {
 		if c.Number == 0 {
-			left = append(left, c.Commit.SHA)
+			left[c.Commit.SHA] = true
 		}
 	}
-	found, err := client.PullsOf(ctx, left)
+	found, err := client.PullsOf(ctx, slices.Sorted(maps.Keys(left)))
 	if err != nil {
 		return err
 	}
-	p.since.Of = map[string][]int{}
-	for _, sha := range left {
+	of := map[string][]int{}
+	more := slices.Clone(pulls)
+	for _, sha := range slices.Sorted(maps.Keys(found)) {
 		for _, pr := range found[sha] {
-			p.since.Of[sha] = append(p.since.Of[sha], pr.Number)
+			of[sha] = append(of[sha], pr.Number)
 			if !numbers[pr.Number] {
 				numbers[pr.Number] = true
-				p.since.Pulls = append(p.since.Pulls, pr)
+				more = append(more, pr)
 			}
 		}
 	}
+	p.since.Pulls, p.judged.Pulls, p.since.Of, p.judged.Of = more, more, of, of
 	first := map[string]time.Time{}
 	for _, c := range p.since.Changes() {
 		if c.Pull == nil || c.Pull.Bot || c.Pull.Author == "" {

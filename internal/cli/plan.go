@@ -39,7 +39,7 @@ printed is the value that release executes.`,
 			return fmt.Errorf("printing the plan: %w", err)
 		}
 		if !s.plan.Snapshot {
-			p, err := s.past(ctx, s.plan.Verdict.Previous, nil)
+			p, err := s.local(ctx, s.plan.Verdict.Previous, "")
 			if err != nil {
 				return err
 			}

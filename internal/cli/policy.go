@@ -10,7 +10,6 @@ import (
 
 	"github.com/org/pgo-release/internal/apidiff"
 	"github.com/org/pgo-release/internal/github"
-	"github.com/org/pgo-release/internal/history"
 	"github.com/org/pgo-release/internal/modproxy"
 	"github.com/org/pgo-release/internal/plan"
 	"github.com/org/pgo-release/internal/release"
@@ -85,28 +84,34 @@ func (s *session) compareAPI(ctx context.Context, base string) (version.API, err
 	var found version.API
 	err = task.Track(ctx, s.reporter.Progress, "check", "API", 0, func(stage func(string)) (string, error) {
 		stage("reading " + base)
-		old, err := s.loadAPI(ctx, before.Commit, before.Module)
-		if err == nil {
-			stage("reading " + s.facts.Commit[:7])
-			var current apidiff.API
-			if current, err = s.loadAPI(ctx, s.facts.Commit, now); err == nil {
-				var d apidiff.Difference
-				if d, err = apidiff.Compare(old, current); err != nil {
-					found = version.API{State: version.Unverified, Why: err.Error()}
-					return "not compared", nil
-				}
-				found = version.API{State: version.Compared, Incompatible: d.Incompatible, Compatible: d.Compatible, Values: d.Values}
-				return fmt.Sprintf("%d incompatible, %d compatible changes since %s", len(d.Incompatible), len(d.Compatible), base), nil
-			}
-		}
-		if ctx.Err() != nil {
+		d, err := s.differences(ctx, before, base, stage)
+		switch {
+		case ctx.Err() != nil:
 			return "", err
+		case err != nil: // never a guess: what cannot be read may have been broken before
+			found = version.API{State: version.Unverified, Why: err.Error()}
+			return "not compared", nil
 		}
-		// Never a guess: what cannot be read may have been broken before.
-		found = version.API{State: version.Unverified, Why: err.Error()}
-		return "not compared", nil
+		found = version.API{State: version.Compared, Incompatible: d.Incompatible, Compatible: d.Compatible, Values: d.Values}
+		return fmt.Sprintf("%d incompatible, %d compatible changes since %s", len(d.Incompatible), len(d.Compatible), base), nil
 	})
 	return found, err
+}
+
+// differences compares the API of the released commit with that of an earlier one. Errors
+// name the side that could not be read.
+func (s *session) differences(ctx context.Context, before repo.Base, base string, stage func(string)) (apidiff.Difference, error) {
+	stage("reading " + base)
+	old, err := s.loadAPI(ctx, before.Commit, before.Module)
+	if err != nil {
+		return apidiff.Difference{}, fmt.Errorf("%s: %w", base, err)
+	}
+	stage("reading " + s.facts.Commit[:7])
+	current, err := s.loadAPI(ctx, s.facts.Commit, s.facts.Module)
+	if err != nil {
+		return apidiff.Difference{}, fmt.Errorf("%.7s: %w", s.facts.Commit, err)
+	}
+	return apidiff.Compare(old, current)
 }
 
 // loadAPI reads what the module exports at a commit.
@@ -180,16 +185,16 @@ func reject(verdict version.Verdict) error {
 	return &release.Problem{Class: release.Rejected, Err: rejection, Tip: rejection.Hint()}
 }
 
-// since reads what happened to the module after its version base, as far as git can
-// tell.
-func (s *session) since(ctx context.Context, base string) error {
+// compareWith reads what happened to the module after its version base, as far as git
+// can tell.
+func (s *session) compareWith(ctx context.Context, base string) error {
 	if base == "" {
 		return nil
 	}
 	group, shared := errgroup.WithContext(ctx)
 	group.Go(func() error {
-		commits, err := s.repo.Commits(shared, base, s.facts.Commit)
-		s.facts.Changes = history.Range{Commits: commits}.Changes()
+		changed, err := s.since(shared, base, s.facts.Nested)
+		s.facts.Changes = changed.Changes()
 		return err
 	})
 	group.Go(func() error {
@@ -198,6 +203,28 @@ func (s *session) since(ctx context.Context, base string) error {
 		return err
 	})
 	return group.Wait()
+}
+
+// learn adds to an input what pull requests, the files and the go command say about the
+// changes after base, and gives the past since previous for the notes.
+func (s *session) learn(ctx context.Context, in *version.Input, previous, base string, client *github.Client) (past, error) {
+	var happened past
+	var found source
+	group, shared := errgroup.WithContext(ctx)
+	group.Go(func() (err error) { happened, err = s.past(shared, previous, base, client); return err })
+	group.Go(func() (err error) { found, err = s.readSource(shared, base); return err })
+	if base != "" {
+		group.Go(func() error {
+			before, err := s.repo.Base(shared, base)
+			in.Moved = before.Module.Path
+			return err
+		})
+	}
+	if err := group.Wait(); err != nil {
+		return past{}, err
+	}
+	in.Changes, in.API, in.Sums = happened.judged.Changes(), found.api, found.sums
+	return happened, nil
 }
 
 // deepen completes a shallow clone in a job, where it is thrown away afterwards.

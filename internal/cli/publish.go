@@ -95,21 +95,21 @@ func (s *session) publish(ctx context.Context, o outside) (dist.Report, error) {
 func (s *session) judge(ctx context.Context, o outside) (notes.Notes, error) {
 	in := plan.PolicyInput(s.config, s.facts)
 	var happened past
-	var found source
 	group, shared := errgroup.WithContext(ctx)
-	group.Go(func() (err error) { happened, err = s.past(shared, s.plan.Verdict.Previous, o.github); return err })
-	group.Go(func() (err error) { found, err = s.readSource(shared, s.plan.Verdict.Base); return err })
 	group.Go(func() (err error) {
-		in.Page, in.Served, err = s.elsewhere(shared, o.github, s.plan.Tag, o.proxied)
+		happened, err = s.learn(shared, &in, s.plan.Verdict.Previous, s.plan.Verdict.Base, o.github)
+		return err
+	})
+	var page version.Page
+	var served version.Served
+	group.Go(func() (err error) {
+		page, served, err = s.elsewhere(shared, o.github, s.plan.Tag, o.proxied)
 		return err
 	})
 	if err := group.Wait(); err != nil {
 		return notes.Notes{}, err
 	}
-	in.API, in.Sums = found.api, found.sums
-	if s.plan.Verdict.Previous == s.plan.Verdict.Base { // else what is older was judged with an earlier prerelease
-		in.Changes = happened.since.Changes()
-	}
+	in.Page, in.Served = page, served
 	verdict := version.Judge(in)
 	return notes.New(s.notesInput(happened, verdict)), s.judged(verdict)
 }

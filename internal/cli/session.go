@@ -4,6 +4,7 @@ import (
 	"context"
 	"os"
 	"path/filepath"
+	"strings"
 
 	"golang.org/x/sync/errgroup"
 
@@ -43,7 +44,7 @@ func (a *app) open(ctx context.Context, adjust func(*plan.Config, plan.Facts)) (
 		adjust(&s.config, s.facts)
 	}
 	if !s.config.Snapshot {
-		if err := s.since(ctx, version.Base(plan.PolicyInput(s.config, s.facts))); err != nil {
+		if err := s.compareWith(ctx, version.Base(plan.PolicyInput(s.config, s.facts))); err != nil {
 			return nil, err
 		}
 	}
@@ -64,8 +65,8 @@ func (a *app) read(ctx context.Context, tag string) (*session, error) {
 		return nil, err
 	}
 	actions, inActions := action.Detect(a.getenv, a.Out)
-	if s.config.Tag = tag; inActions && tag == "" {
-		s.config.Tag, _ = actions.Ref()
+	if s.config.Tag = strings.TrimPrefix(tag, "refs/tags/"); inActions && tag == "" {
+		s.config.Tag = actions.Tag()
 	}
 	group, shared := errgroup.WithContext(ctx)
 	group.Go(func() (err error) {

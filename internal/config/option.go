@@ -58,19 +58,9 @@ const (
 func Options() []Option {
 	planning := []string{cmdPlan, cmdBuild, cmdRehearse, cmdRelease}
 	judging := append([]string{cmdCheck}, planning...)
-	return []Option{
-		{Name: "tag", Input: "tag", Kind: KindString, Commands: judging,
-			Help: "Version tag to release, such as v1.2.3; without it, the tag that points at the commit"},
-		{Name: "version-policy", Input: "version-policy", Kind: KindString, Choices: []string{"off", "warn", "standard", "strict"}, Commands: judging,
-			Help: "How strictly versions are judged: off, warn, standard or strict; without it, standard"},
-		{Name: "prerelease-style", Input: "prerelease-style", Kind: KindString, Choices: []string{"dotted", "any"}, Commands: judging,
-			Help: "How a prerelease is written: dotted as in rc.1, or any; without it, dotted"},
-		{Name: "allow-retracted", Input: "allow-retracted", Kind: KindBool, Default: "false", Commands: judging,
-			Help: "Release a version that its own go.mod retracts, because it only carries retractions"},
-		{Name: "previous-tag", Input: "previous-tag", Kind: KindString, Commands: judging,
-			Help: "Tag that the release notes start from; without it, the previous version"},
-		{Name: "api", Input: "api", Kind: KindString, Choices: []string{"compare", "ignore"}, Commands: []string{cmdCheck, cmdRehearse, cmdRelease},
-			Help: "What the exported Go API counts for the version: compare, or ignore where the packages are not meant for others; without it, compare"},
+	tag := Option{Name: "tag", Input: "tag", Kind: KindString, Commands: judging,
+		Help: "Version tag to release, such as v1.2.3; without it, the tag that points at the commit"}
+	return slices.Concat([]Option{tag}, policyOptions(judging), []Option{
 		{Name: "platforms", Input: "platforms", Kind: KindList, Commands: planning,
 			Help: "Platforms as os/arch or os/arch/variant, instead of those of the configuration"},
 		{Name: "repository", Input: "repository", Env: "GITHUB_REPOSITORY", Kind: KindString,
@@ -117,6 +107,22 @@ func Options() []Option {
 			Help: "Report every step"},
 		{Name: "no-color", Env: "NO_COLOR", Kind: KindBool, Default: "false",
 			Help: "Use no colours"},
+	})
+}
+
+// policyOptions are those of the version policy, which the judging commands take.
+func policyOptions(judging []string) []Option {
+	return []Option{
+		{Name: "version-policy", Input: "version-policy", Kind: KindString, Choices: []string{"off", "warn", "standard", "strict"}, Commands: judging,
+			Help: "How strictly versions are judged: off, warn, standard or strict; without it, standard"},
+		{Name: "prerelease-style", Input: "prerelease-style", Kind: KindString, Choices: []string{"dotted", "any"}, Commands: judging,
+			Help: "How a prerelease is written: dotted as in rc.1, or any; without it, dotted"},
+		{Name: "allow-retracted", Input: "allow-retracted", Kind: KindBool, Default: "false", Commands: judging,
+			Help: "Release a version that its own go.mod retracts, because it only carries retractions"},
+		{Name: "previous-tag", Input: "previous-tag", Kind: KindString, Commands: judging,
+			Help: "Tag that the release notes start from; without it, the previous version"},
+		{Name: "api", Input: "api", Kind: KindString, Choices: []string{"compare", "ignore"}, Commands: []string{cmdCheck, cmdRehearse, cmdRelease},
+			Help: "What the exported Go API counts for the version: compare, or ignore where the packages are not meant for others; without it, compare"},
 	}
 }
 

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"strings"
+	"time"
 
 	"github.com/org/pgo-release/internal/run"
 )
@@ -16,14 +17,26 @@ type Sums struct {
 	Unknown string // why it cannot tell, in one line; empty: it can
 }
 
+// maxAsking is how long the answer may take: the go command has no patience of its own
+// for a proxy that says nothing.
+const maxAsking = 3 * time.Minute
+
+var errSlow = errors.New("it took too long")
+
 // CheckSums asks whether go.mod and go.sum of the module in dir are tidy and agree with
 // the modules of this machine. Nothing in dir is changed. (https://go.dev/ref/mod#go-mod-tidy,
 // https://go.dev/ref/mod#go-mod-verify)
 func (t Toolchain) CheckSums(ctx context.Context, dir string) (Sums, error) {
 	var s Sums
+	outer := ctx
+	ctx, cancel := context.WithTimeoutCause(outer, maxAsking, errSlow)
+	defer cancel()
 	diff, err := t.run.Output(ctx, dir, "go", "mod", "tidy", "-diff")
+	if outer.Err() != nil {
+		return Sums{}, context.Cause(outer)
+	}
 	if ctx.Err() != nil {
-		return Sums{}, context.Cause(ctx)
+		return Sums{Unknown: "go mod tidy: " + errSlow.Error()}, nil
 	}
 	said := complaint(err)
 	switch {
@@ -36,8 +49,8 @@ func (t Toolchain) CheckSums(ctx context.Context, dir string) (Sums, error) {
 		s.Unknown = "go mod tidy: " + lastLine(said)
 		return s, nil
 	}
-	if _, err = t.run.Output(ctx, dir, "go", "mod", "verify"); ctx.Err() != nil {
-		return Sums{}, context.Cause(ctx)
+	if _, err = t.run.Output(ctx, dir, "go", "mod", "verify"); outer.Err() != nil {
+		return Sums{}, context.Cause(outer)
 	}
 	switch said := complaint(err); {
 	case strings.Contains(said, "has been modified"), strings.Contains(said, "checksum mismatch"):

@@ -17,6 +17,9 @@ type Range struct {
 	// means nothing then. Otherwise the messages are all there is.
 	Online     bool
 	Repository string // owner/name; pull requests into another one are not of the range
+	// Within are the hashes of the commits that count; nil: all. A change without any of
+	// them is left out.
+	Within map[string]bool
 }
 
 // Change is one thing that was done in a range: a pull request, or a commit that came
@@ -77,7 +80,55 @@ func (r Range) Changes() []Change {
 	if len(r.Commits) == 0 {
 		return nil
 	}
-	return standing(g.changes(g.line(0)))
+	return r.within(r.kept(standing(g.changes(g.line(0)))))
+}
+
+// within leaves out the changes that have no commit that counts.
+func (r Range) within(changes []Change) []Change {
+	if r.Within == nil {
+		return changes
+	}
+	return slices.DeleteFunc(changes, func(c Change) bool {
+		return !r.Within[c.Commit.SHA] && !slices.ContainsFunc(c.Branch, func(b Commit) bool { return r.Within[b.SHA] })
+	})
+}
+
+// kept leaves out the single commits that were reverted, and their reverts, wherever
+// they are: in a branch, or one in a branch and the other after it was merged.
+func (r Range) kept(changes []Change) []Change {
+	gone := r.reverted()
+	if len(gone) == 0 {
+		return changes
+	}
+	var out []Change
+	for _, c := range changes {
+		had := len(c.Branch)
+		c.Branch = slices.DeleteFunc(slices.Clone(c.Branch), func(b Commit) bool { return gone[b.SHA] })
+		merge := len(c.Commit.Parents) > 1
+		if gone[c.Commit.SHA] || merge && had > 0 && len(c.Branch) == 0 {
+			continue
+		}
+		out = append(out, c)
+	}
+	return out
+}
+
+// reverted are the hashes of the commits that name a commit of the range as the one that
+// they revert, and of those. The newest comes first: a revert that was itself reverted has
+// reverted nothing.
+func (r Range) reverted() map[string]bool {
+	gone := map[string]bool{}
+	for i, c := range r.Commits {
+		m := revertsCommit.FindStringSubmatch(c.Body)
+		if m == nil || gone[c.SHA] {
+			continue
+		}
+		at := slices.IndexFunc(r.Commits[i+1:], func(o Commit) bool { return strings.HasPrefix(o.SHA, m[1]) })
+		if at >= 0 {
+			gone[c.SHA], gone[r.Commits[i+1+at].SHA] = true, true
+		}
+	}
+	return gone
 }
 
 // grouper sorts commits into changes.

@@ -132,6 +132,12 @@ func TestChanges(t *testing.T) {
 		"a revert of what is older than the range": {
 			commits: line("c b Revert \"feat: x\"|This reverts commit 0123456.", "b - fix: y"),
 			want:    "c Revert \"feat: x\"\nb fix: y"},
+		"a revert inside of a branch": {
+			commits: line("m a,ccccccc Merge branch 'c'", "ccccccc bbbbbbb Revert \"feat!: x\"|This reverts commit bbbbbbb.", "bbbbbbb a feat!: x", "a - fix: y"),
+			want:    "a fix: y"},
+		"a revert of a commit of a branch": {
+			commits: line("d m Revert \"feat!: x\"|This reverts commit bbbbbbb.", "m a,ccccccc Merge branch 'c'", "ccccccc bbbbbbb fix: z", "bbbbbbb a feat!: x", "a - fix: y"),
+			want:    "m Merge branch 'c' +ccccccc\na fix: y"},
 		"a commit that is its own parent": {commits: line("a a loop"), want: "a loop"},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -149,6 +155,18 @@ func TestChangeOfPullRequest(t *testing.T) {
 	got := history.Range{Commits: line("a - one (#7)"), Pulls: []history.PullRequest{pull}}.Changes()
 	if len(got) != 1 || !history.BreakingFooter(got[0].Body) || !history.HasLabel(got[0].Labels(), "b", "A") || got[0].Revert {
 		t.Errorf("%+v", got)
+	}
+}
+
+// Commits that do not count take their changes with them.
+func TestWithin(t *testing.T) {
+	r := history.Range{Commits: line("m b,c Merge branch 'c'", "c b on it", "b a direct", "a - first"), Within: map[string]bool{"c": true, "a": true}}
+	if got := short(r.Changes()); got != "m Merge branch 'c' +c\na first" {
+		t.Errorf("got\n%s", got)
+	}
+	r.Within = map[string]bool{}
+	if got := r.Changes(); len(got) != 0 {
+		t.Errorf("got\n%s", short(got))
 	}
 }
 

@@ -11,6 +11,7 @@ import (
 type Facts struct {
 	Repository Repository    // on GitHub; zero where it is not known
 	Module     Module        //
+	Nested     []string      // directories of other modules inside of the module's, sorted
 	Head       string        // commit that is checked out
 	Commit     string        // commit that Tag names, or Head
 	Time       time.Time     // committer time of Commit, UTC; the only clock that content may use

@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"regexp"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -12,6 +13,7 @@ import (
 	"golang.org/x/sync/errgroup"
 
 	"github.com/org/pgo-release/internal/plan"
+	"github.com/org/pgo-release/internal/release"
 	"github.com/org/pgo-release/internal/version"
 )
 
@@ -39,6 +41,9 @@ func (r *Repo) Facts(ctx context.Context, tag string) (plan.Facts, error) {
 	if f.Tag, f.Commit = choose(tag, prefix, r.head, f.Refs); f.Tag == "" && missing != nil {
 		return f, missing
 	}
+	if f.Commit == "" {
+		return f, release.Reject("tag a commit", "tag %q: it names no commit", f.Tag)
+	}
 	if f.Commit != r.head {
 		if tree, err = r.tree(ctx, f.Commit); err != nil {
 			return f, err
@@ -47,7 +52,7 @@ func (r *Repo) Facts(ctx context.Context, tag string) (plan.Facts, error) {
 	if at, err = r.locate(ctx, tree, f.Tag); err != nil {
 		return f, err
 	}
-	f.Files, f.Module, f.Shallow = tree.names, planModule(tree, at), r.Shallow()
+	f.Files, f.Module, f.Nested, f.Shallow = tree.names, planModule(tree, at), tree.nested(at.dir), r.Shallow()
 	if at.file != nil {
 		f.Go = goLines(at.file)
 	}
@@ -79,21 +84,44 @@ func goLines(file *modfile.File) string {
 	return out.String()
 }
 
-// tags reads all tags with the commits that they name, in one call.
+// tags reads all tags with the commits that they name, in one call; and in one more those
+// that are tags of tags, which some versions of git peel once only. A tag of something
+// else has no commit.
 func (r *Repo) tags(ctx context.Context) ([]version.Ref, error) {
 	out, err := r.gitTop(ctx, "for-each-ref", "--format=%(refname:strip=2)%00%(objecttype)%00%(objectname)%00%(*objecttype)%00%(*objectname)", "refs/tags")
 	if err != nil {
 		return nil, fmt.Errorf("reading tags: %w", err)
 	}
 	var refs []version.Ref
+	var nested []int
+	var questions strings.Builder
 	for line := range strings.Lines(out) {
 		f := strings.Split(strings.TrimSuffix(line, "\n"), "\x00")
+		if len(f) != 5 {
+			continue
+		}
+		ref := version.Ref{Tag: f[0]}
 		switch {
-		case len(f) != 5:
 		case f[1] == "commit":
-			refs = append(refs, version.Ref{Tag: f[0], Commit: f[2]})
+			ref.Commit = f[2]
 		case f[3] == "commit":
-			refs = append(refs, version.Ref{Tag: f[0], Commit: f[4]})
+			ref.Commit = f[4]
+		case f[3] == "tag":
+			nested = append(nested, len(refs))
+			fmt.Fprintf(&questions, "%s^{commit}\n", f[2])
+		}
+		refs = append(refs, ref)
+	}
+	if len(nested) == 0 {
+		return refs, nil
+	}
+	answers, err := r.git.Feed(ctx, r.top, []byte(questions.String()), "git", append(slices.Clone(hardened), "cat-file", "--batch-check=%(objectname) %(objecttype)")...)
+	if err != nil {
+		return nil, fmt.Errorf("reading tags of tags: %w", err)
+	}
+	for i, answer := range strings.Split(strings.TrimSuffix(string(answers), "\n"), "\n") {
+		if sha, kind, _ := strings.Cut(answer, " "); kind == "commit" && i < len(nested) {
+			refs[nested[i]].Commit = sha
 		}
 	}
 	return refs, nil

@@ -19,6 +19,32 @@ func (r *Repo) Commits(ctx context.Context, previous, commit string) ([]history.
 	return r.log(ctx, previous, commit, "^refs/tags/"+previous)
 }
 
+// Touching are the hashes of those commits since the tag previous (of the whole history
+// when that is empty) that change a file of the directory dir and not only of the excluded
+// directories inside of it.
+func (r *Repo) Touching(ctx context.Context, previous, commit, dir string, excluded []string) (map[string]bool, error) {
+	args := []string{"log", "--format=%H", "--full-history", "--no-show-signature", commit}
+	if previous != "" && r.hasTag(ctx, previous) {
+		args = append(args, "^refs/tags/"+previous)
+	}
+	if dir == "." {
+		dir = "" // the root is no name
+	}
+	args = append(args, "--", ":(top,literal)"+dir)
+	for _, e := range excluded {
+		args = append(args, ":(top,exclude,literal)"+e)
+	}
+	out, err := r.gitTop(ctx, args...)
+	if err != nil {
+		return nil, fmt.Errorf("reading the commits of %q since %q: %w", dir, previous, err)
+	}
+	found := map[string]bool{}
+	for line := range strings.Lines(out) {
+		found[strings.TrimSpace(line)] = true
+	}
+	return found, nil
+}
+
 // Beside are the commits that only the tag previous has, and not commit, newest first:
 // those of another line of development.
 func (r *Repo) Beside(ctx context.Context, previous, commit string) ([]history.Commit, error) {

@@ -128,6 +128,11 @@ func (r *Repo) rules(ctx context.Context, t tree, p place, programs bool) (versi
 	for _, list := range [][]string{m.Local, m.Replaced, m.Excluded} {
 		slices.Sort(list)
 	}
+	for _, at := range t.nested(p.dir) {
+		if major := path.Base(at); path.Dir(at) == p.dir && majorDirectory.MatchString(major) {
+			m.Majors = append(m.Majors, major)
+		}
+	}
 	for _, retract := range p.file.Retract {
 		m.Retracted = append(m.Retracted, version.Retract{Low: retract.Low, High: retract.High, Rationale: retract.Rationale})
 	}
@@ -135,6 +140,8 @@ func (r *Repo) rules(ctx context.Context, t tree, p place, programs bool) (versi
 	m.Importable, err = r.importable(ctx, t, p.dir)
 	return m, err
 }
+
+var majorDirectory = regexp.MustCompile(`^v[2-9][0-9]*$|^v1[0-9]+$`)
 
 // importable tells whether the module in dir has a package that others can import: one
 // that is neither a program nor internal.
@@ -174,10 +181,8 @@ var hidden = regexp.MustCompile(`(?:^|/)(?:internal|testdata|vendor|[._][^/]*)(?
 // with their Go files, tests left out.
 func (t tree) packages(dir string) map[string][]string {
 	nested := map[string]bool{}
-	for _, name := range t.names {
-		if at := path.Dir(name); path.Base(name) == "go.mod" && at != dir {
-			nested[at] = true
-		}
+	for _, at := range t.nested(dir) {
+		nested[at] = true
 	}
 	out := map[string][]string{}
 	for _, name := range t.names {
@@ -191,6 +196,18 @@ func (t tree) packages(dir string) map[string][]string {
 		}
 		if !t.underNested(at, dir, nested) {
 			out[at] = append(out[at], path.Base(name))
+		}
+	}
+	return out
+}
+
+// nested are the directories of the modules inside of the one in dir, sorted.
+func (t tree) nested(dir string) []string {
+	var out []string
+	for _, name := range t.names {
+		at := path.Dir(name)
+		if path.Base(name) == "go.mod" && at != dir && (dir == "." || strings.HasPrefix(at, dir+"/")) {
+			out = append(out, at)
 		}
 	}
 	return out

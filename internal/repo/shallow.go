@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"os"
 	"strings"
+	"time"
 
 	"github.com/org/pgo-release/internal/release"
 	"github.com/org/pgo-release/internal/run"
@@ -18,12 +19,17 @@ func (r *Repo) Shallow() bool {
 	return err == nil && info.Size() > 0
 }
 
+// maxFetch is how long completing a clone may take.
+const maxFetch = 15 * time.Minute
+
 // Deepen fetches from origin what a shallow clone lacks: the commits, and all tags as
 // they are there; one that lies differently here is replaced (a checkout in a job leaves
 // an annotated tag as a plain one). token, where it is not empty, is shown to github.com
 // when git's own configuration does not open the repository.
 func (r *Repo) Deepen(ctx context.Context, token string) error {
-	args := []string{"fetch", "--quiet", "--unshallow", "--no-write-fetch-head", "--no-auto-gc", "origin", "+refs/tags/*:refs/tags/*"}
+	args := []string{"fetch", "--quiet", "--unshallow", "--no-write-fetch-head", "--no-auto-gc", "origin", r.head, "+refs/tags/*:refs/tags/*"}
+	ctx, cancel := context.WithTimeout(ctx, maxFetch)
+	defer cancel()
 	_, err := r.gitTop(ctx, args...)
 	if err != nil && token != "" && ctx.Err() == nil {
 		// Not before: a second header beside the one that a checkout left is refused.

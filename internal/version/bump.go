@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"slices"
 	"strings"
+	"unicode"
 
 	"github.com/org/pgo-release/internal/history"
 )
@@ -30,6 +31,7 @@ type Reason struct {
 	Source    string `json:"source"`              // "api", "pull request", "commit" or "module"
 	Reference string `json:"reference,omitempty"` // "#12", or the first digits of a commit
 	Text      string `json:"text"`                // as written by its author: not escaped
+	By        string `json:"by,omitempty"`        // what asks for the bump where it is not the text: a label, a footer, a commit
 	known     bool   // its form says what it is: a label or a Conventional Commit
 }
 
@@ -93,13 +95,16 @@ func reasonOf(c history.Change) Reason {
 	if c.Number > 0 {
 		r.Source = "pull request"
 	}
-	r.Bump, r.known = said(c.Title, c.Body)
+	r.Bump, r.By, r.known = said(c.Title, c.Body)
 	if len(c.Branch) > 0 && !r.known { // a merge says as little as its title does
 		r.known = true
 	}
 	for _, b := range c.Branch {
-		bump, known := said(b.Subject, b.Body)
-		r.Bump, r.known = max(r.Bump, bump), r.known && (known || len(b.Parents) > 1)
+		bump, by, known := said(b.Subject, b.Body)
+		if bump > r.Bump {
+			r.Bump, r.By = bump, strings.TrimSpace(fmt.Sprintf("%.7s %s %s", b.SHA, b.Subject, by))
+		}
+		r.known = r.known && (known || len(b.Parents) > 1)
 	}
 	for _, label := range []struct {
 		bump  Bump
@@ -109,24 +114,28 @@ func reasonOf(c history.Change) Reason {
 		{Minor, []string{"semver-minor", "semver:minor"}},
 		{Patch, []string{"semver-patch", "semver:patch"}},
 	} {
-		if history.HasLabel(c.Labels(), label.names...) {
-			r.Bump, r.known = label.bump, true
+		at := slices.IndexFunc(label.names, func(name string) bool { return history.HasLabel(c.Labels(), name) })
+		if at >= 0 {
+			r.Bump, r.By, r.known = label.bump, "label "+label.names[at], true
 			break
 		}
 	}
 	return r
 }
 
-// said is what a title and a body ask for. known is false for a title of no known form.
-func said(title, body string) (bump Bump, known bool) {
+// said is what a title and a body ask for, and where they do when it is not the title.
+// known is false for a title of no known form.
+func said(title, body string) (bump Bump, by string, known bool) {
 	t, ok := history.ParseTitle(title)
 	switch {
-	case t.Breaking, history.BreakingFooter(body):
-		return Major, true
+	case t.Breaking:
+		return Major, "", true
+	case history.BreakingFooter(body):
+		return Major, "footer BREAKING CHANGE", true
 	case ok && t.Kind == "feat":
-		return Minor, true
+		return Minor, "", true
 	}
-	return Patch, ok
+	return Patch, "", ok
 }
 
 // required is the bump that the reasons ask for after base. Before 1.0.0 a breaking
@@ -234,13 +243,23 @@ func list(reasons []Reason) string {
 	return strings.Join(words, "; ")
 }
 
-// String is the reason in one line, without its bump.
+// String is the reason in one line of at most 200 characters, without its bump.
 func (r Reason) String() string {
+	text := r.Text
 	switch r.Source {
 	case "api":
-		return r.Text
 	case "module":
-		return "module " + r.Text
+		text = "module " + text
+	default:
+		text = r.Reference + " " + text
 	}
-	return r.Reference + " " + r.Text
+	if r.By != "" {
+		text += " (" + r.By + ")"
+	}
+	const most = 200
+	runes := []rune(strings.Join(strings.FieldsFunc(text, func(c rune) bool { return unicode.IsSpace(c) || unicode.IsControl(c) }), " "))
+	if len(runes) > most {
+		return string(runes[:most-1]) + "…"
+	}
+	return string(runes)
 }

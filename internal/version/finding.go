@@ -11,7 +11,7 @@ import (
 type Mode string
 
 // The modes. Whatever the mode, what Go or the registry could not take anyway stays an
-// error: T01 to T03 and T05 to T07, O01, G01 and G03.
+// error: T01 to T03 and T05 to T07, O01, O07, G01 and G03.
 const (
 	Off      Mode = "off"      // only those
 	Warn     Mode = "warn"     // the rest as warnings

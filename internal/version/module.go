@@ -21,6 +21,7 @@ type Module struct {
 	Replaced   []string  // other replacements, as "path => path version", sorted
 	Excluded   []string  // as "path version", sorted
 	Retracted  []Retract // in the order of go.mod
+	Majors     []string  // major versions, such as "v2", that have a directory of their own beside this module
 	Action     bool      // the repository's root holds an action.yml
 }
 
@@ -35,12 +36,17 @@ func (m Module) Prefix() string { return Prefix(m.Dir, m.Path) }
 
 // retracts tells whether the module's own go.mod takes a version back.
 func (m Module) retracts(v Version) (rationale string, ok bool) {
+	r, ok := m.retraction(v)
+	return r.Rationale, ok
+}
+
+func (m Module) retraction(v Version) (Retract, bool) {
 	for _, r := range m.Retracted {
 		if semver.Compare(r.Low, v.Module()) <= 0 && semver.Compare(v.Module(), r.High) <= 0 {
-			return r.Rationale, true
+			return r, true
 		}
 	}
-	return "", false
+	return Retract{}, false
 }
 
 // judgePlace applies the rules about where the module lies and what it is called; ok
@@ -61,7 +67,7 @@ func (f *findings) judgePlace(v Version, m Module) (ok bool) {
 		return false
 	}
 	if module.CheckPathMajor(v.Module(), major) != nil {
-		f.add(always, "G01", tag, fmt.Sprintf("%s, or the module path %s", v.suiting(major), pathFor(base, major, v)),
+		f.add(always, "G01", tag, fmt.Sprintf("a version of %s, or the module path %s", strings.Replace(majors(major), " and ", " or ", 1), pathFor(base, major, v)),
 			"the module path %s is for %s", m.Path, majors(major))
 	}
 	return true
@@ -76,15 +82,6 @@ func majors(suffix string) string {
 		return strings.TrimPrefix(suffix, ".")
 	}
 	return strings.Trim(suffix, "/.")
-}
-
-// suiting is v with a major version that the path's suffix allows.
-func (v Version) suiting(suffix string) string {
-	major := strings.TrimSuffix(strings.TrimLeft(suffix, "/.v"), "-unstable")
-	if major == "" {
-		return "a tag such as " + v.of(1, v.number.Minor(), v.number.Patch()).Tag()
-	}
-	return "a tag such as " + v.prefix + "v" + major + fmt.Sprintf(".%d.%d", v.number.Minor(), v.number.Patch())
 }
 
 // pathFor is the module path that goes with v.

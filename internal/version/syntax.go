@@ -20,6 +20,7 @@ var (
 	anyZero  = regexp.MustCompile(`^0[0-9]+$`)
 	dated    = regexp.MustCompile(`(?:^|[.-])[0-9]{14}-[0-9a-f]{12}$`)
 	describe = regexp.MustCompile(`(?:^|-)[0-9]+-g[0-9a-f]{4,64}$`)
+	undashed = regexp.MustCompile(`^(v[0-9]+\.[0-9]+\.[0-9]+)([A-Za-z]+[.-]?[0-9]*)$`)
 	pieces   = regexp.MustCompile(`[A-Za-z]+|[0-9]+`)
 )
 
@@ -48,10 +49,10 @@ func parse(tag, prefix string, anyStyle bool) (v Version, list []Finding) {
 	rest, ok := strings.CutPrefix(tag, prefix)
 	if own, _ := Split(tag); !ok || strings.Contains(rest, "/") {
 		want := prefix + tag[len(own):]
-		if ok {
-			want += ", or -C " + strings.TrimSuffix(own, "/")
+		if directory := strings.Trim(own, "/"); ok && directory != "" {
+			want += ", or -C " + directory
 		}
-		if strings.ContainsFunc(want, func(c rune) bool { return !unicode.IsPrint(c) }) {
+		if code, _, _ := syntax(tag[len(own):]); code != "" || strings.ContainsFunc(want, func(c rune) bool { return !unicode.IsPrint(c) }) {
 			want = ""
 		}
 		f.add(always, "G03", found, want, "the tags of this module begin with %q", prefix)
@@ -95,9 +96,16 @@ func syntax(rest string) (code, want, rule string) {
 			"a floating tag names no release; a version is exactly MAJOR.MINOR.PATCH"
 	case !strings.HasPrefix(rest, "v"):
 		if at := numberIn.FindString(rest); at != "" && strings.HasPrefix(strings.TrimLeft(rest, "Vv= "), at) {
-			return "T01", "v" + at, `Go ignores tags without a lower-case "v"`
+			want = "v" + at
+			if code, _, _ := syntax(want); code != "" {
+				want = ""
+			}
+			return "T01", want, `Go ignores tags without a lower-case "v"`
 		}
 		return "T07", "", `a version begins with "v" and a number`
+	}
+	if m := undashed.FindStringSubmatch(plain); m != nil {
+		return "T07", m[1] + "-" + dottedStyle(m[2]), "a dash is missing before the prerelease"
 	}
 	core, prerelease, dash := strings.Cut(plain[1:], "-")
 	if code, want, rule := numbers(core); code != "" {

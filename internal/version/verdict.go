@@ -6,6 +6,7 @@ import (
 	"strings"
 
 	"golang.org/x/mod/module"
+	"golang.org/x/mod/semver"
 
 	"github.com/org/pgo-release/internal/history"
 )
@@ -86,12 +87,17 @@ func (v Verdict) Warnings() []Finding {
 	return out
 }
 
-// existing are the other versions of the module. What its go.mod retracts counts for
-// nothing: a version that was taken back must not stand in the way of the next ones.
+// others are the other versions of the module: none of them can be made again.
+func (in Input) others() []Version {
+	return filter(Of(in.Refs, in.Module.Prefix()), func(w Version) bool { return w.Tag() != in.Tag })
+}
+
+// existing are the others that count when versions are compared. What go.mod retracts
+// does not: a version that was taken back must not stand in the way of the next ones.
 func (in Input) existing() []Version {
-	return filter(Of(in.Refs, in.Module.Prefix()), func(w Version) bool {
+	return filter(in.others(), func(w Version) bool {
 		_, retracted := in.Module.retracts(w)
-		return w.Tag() != in.Tag && !retracted
+		return !retracted
 	})
 }
 
@@ -127,18 +133,18 @@ func Judge(in Input) Verdict {
 	if !f.judgePlace(v, in.Module) {
 		return Verdict{Findings: f.list}
 	}
-	existing := in.existing()
+	existing, line := in.existing(), in.lineage()
 	verdict := Verdict{Prerelease: v.Prerelease(), API: in.API}
-	reasons := in.reasons()
+	base, based := baseOf(v, existing)
+	reasons := in.reasons(base, based)
 	verdict.Reasons = reasons[:min(len(reasons), maxReasons)]
 	verdict.More = len(reasons) - len(verdict.Reasons)
-	base, based := baseOf(v, existing)
 	if based {
 		verdict.Base, verdict.Required, verdict.Actual = base.Tag(), required(base, reasons), actual(base, v)
 	}
-	verdict.Next = next(base, based, existing, nil, verdict.Required, in.Module).Tag()
-	f.judgeElsewhere(v, in, v.successor(existing))
-	f.judgeOrder(v, existing)
+	verdict.Next = line.next(base, based, nil, verdict.Required).Tag()
+	f.judgeElsewhere(v, in, line)
+	f.judgeOrder(v, existing, line)
 	if based {
 		f.judgeBump(v, base, reasons, in.API, verdict.Next+in.Module.movedFor(verdict.Next))
 	}
@@ -155,15 +161,17 @@ func Judge(in Input) Verdict {
 }
 
 // reasons explains which bump each change asks for. A module path that changed is one
-// of them: a new major version where its suffix did, and worth knowing otherwise.
-func (in Input) reasons() []Reason {
+// of them: a new major version where the suffix is not that of base any more, and worth
+// knowing otherwise.
+func (in Input) reasons(base Version, based bool) []Reason {
 	reasons := reasonsOf(in.Changes, in.API)
 	if in.Moved == "" || in.Moved == in.Module.Path {
 		return reasons
 	}
 	moved := Reason{Source: "module", known: true, Text: fmt.Sprintf("path changed from %s to %s: for Go that is another module", in.Moved, in.Module.Path)}
 	before, _, _ := module.SplitPathVersion(in.Moved)
-	if now, _, _ := module.SplitPathVersion(in.Module.Path); now == before {
+	now, suffix, _ := module.SplitPathVersion(in.Module.Path)
+	if now == before && based && module.CheckPathMajor(base.Module(), suffix) != nil {
 		moved.Bump = Major
 		return slices.Insert(reasons, 0, moved)
 	}
@@ -216,32 +224,15 @@ func (verdict *Verdict) follow(v Version, existing []Version, m Module) {
 // content is compared with; empty for a first version. reachable are the tags whose
 // commits HEAD's history holds. in.Tag is not read.
 func Propose(in Input, reachable []Ref) (tag, base string) {
-	here := Input{Refs: reachable, Module: in.Module}.existing()
+	in.Tag = ""
+	here := filter(Input{Refs: reachable, Module: in.Module}.existing(), func(w Version) bool {
+		return !slices.Contains(in.Module.Majors, semver.Major(w.Module()))
+	})
 	from, based := Highest(stable(here))
 	need := None
 	if based {
-		base, need = from.Tag(), required(from, in.reasons())
+		base, need = from.Tag(), required(from, in.reasons(from, based))
 	}
 	prepared := filter(here, func(w Version) bool { return w.Prerelease() })
-	return next(from, based, in.existing(), prepared, need, in.Module).Tag(), base
-}
-
-// next is the lowest version that a bump from base leads to, above what exists in its
-// line and with a major version that the module path allows. A prerelease in prepared
-// of a higher version says that this one is being prepared.
-func next(base Version, based bool, existing, prepared []Version, need Bump, m Module) Version {
-	v := base.after(need)
-	if !based {
-		v = Version{prefix: m.Prefix()}.of(0, 1, 0)
-	}
-	if _, suffix, ok := module.SplitPathVersion(m.Path); ok && suffix != "" && module.CheckPathMajor(v.Module(), suffix) != nil && need != Major {
-		if first, err := Parse(v.prefix+module.PathMajorPrefix(suffix)+".0.0", v.prefix); err == nil {
-			v = first
-		}
-	}
-	prepared = filter(prepared, func(w Version) bool { return v.sameMajor(w) && w.core().Compare(v) > 0 })
-	if top, ok := Highest(prepared); ok {
-		v = top.core()
-	}
-	return v.above(existing)
+	return in.lineage().next(from, based, prepared, need).Tag(), base
 }
