@@ -270,4 +270,3 @@ func TestDiffModules(t *testing.T) {
 		t.Error("a broken go.mod is compared")
 	}
 }
-
