@@ -5,6 +5,7 @@ import (
 	"errors"
 	"net/http"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -227,14 +228,18 @@ func TestCancelledQueries(t *testing.T) {
 	for _, fault := range []func(http.ResponseWriter, *http.Request, http.Handler){answers(502, ""), answers(503, ""), answers(429, ""), answers(404, "")} {
 		s := start(t, many(100))
 		ctx, cancel := context.WithCancel(t.Context())
+		var requests atomic.Int32 // the hub counts a request when it is answered, which nobody waits for here
 		s.fault(1000, ".", func(w http.ResponseWriter, r *http.Request, next http.Handler) {
+			requests.Add(1)
 			cancel()
 			fault(w, r, next)
 		})
 		if got, err := s.client.Pulls(ctx, upTo(100)); !errors.Is(err, context.Canceled) || got != nil {
 			t.Errorf("got %d, %v", len(got), err)
 		}
-		s.wantCalls(".", 1)
+		if n := requests.Load(); n != 1 {
+			t.Errorf("%d requests", n)
+		}
 		if _, err := s.client.PullsOf(ctx, hashes(2)); !errors.Is(err, context.Canceled) {
 			t.Errorf("got %v", err)
 		}
