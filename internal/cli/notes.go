@@ -50,6 +50,7 @@ have to do. Nothing but the file that you name is changed.`,
 			if from, to, ok = strings.Cut(args[0], ".."); !ok {
 				from, to = "", args[0]
 			}
+			to = strings.TrimPrefix(to, ".") // of "..."
 		}
 		if to == "HEAD" {
 			to = ""
@@ -87,8 +88,11 @@ func (s *session) notesOf(ctx context.Context, from string) (notes.Notes, error)
 	}
 	verdict := version.Judge(plan.PolicyInput(s.config, s.facts))
 	for _, f := range verdict.Findings {
-		if strings.HasPrefix(f.Code, "T") && f.Level == version.Error || f.Code == "O07" {
+		switch {
+		case strings.HasPrefix(f.Code, "T") && f.Level == version.Error, f.Code == "G03", f.Code == "O07":
 			return notes.Notes{}, release.Misuse(f.Want, "%s: %s", f.Found, f.Rule)
+		case f.Code == "O06":
+			s.reporter.Progress(task.Event{Phase: "check", State: task.Warning, Text: f.String() + "; " + f.Want})
 		}
 	}
 	client, err := s.reader()
@@ -98,6 +102,12 @@ func (s *session) notesOf(ctx context.Context, from string) (notes.Notes, error)
 	p, err := s.past(ctx, verdict.Previous, "", client)
 	if err != nil {
 		return notes.Notes{}, err
+	}
+	if from != "" && len(p.since.Commits) == 0 {
+		return notes.Notes{}, release.Misuse("FROM comes before TO: v1.2.0..v1.3.0", "there is no commit of %s that %s does not have", s.facts.Tag, from)
+	}
+	if client == nil && p.categories != nil {
+		s.reporter.Progress(task.Event{Phase: "check", State: task.Note, Text: "without GitHub no labels are known, which .github/release.yml sorts by"})
 	}
 	return notes.New(s.notesInput(p, verdict)), nil
 }
@@ -126,8 +136,7 @@ func (s *session) writeNotes(n notes.Notes) error {
 		if err != nil {
 			return release.Reject("", "updating %q: %w", output, err)
 		}
-		_, err = pack.WriteFile(output, []byte(text))
-		return err
+		return s.replace(output, []byte(text))
 	}
 	var text []byte
 	var err error
@@ -144,11 +153,37 @@ func (s *session) writeNotes(n notes.Notes) error {
 	if err != nil {
 		return fmt.Errorf("writing the notes: %w", err)
 	}
-	if output == "" {
+	if output == "" || s.values.String("output") == "-" {
 		return s.print(string(text))
 	}
-	_, err = pack.WriteFile(output, text)
-	return err
+	return s.replace(output, text)
+}
+
+// replace writes a file that the user named: at once and with its mode where there is one
+// already, through a link to what that leads to. What is no file, such as a device, is
+// written to as it is.
+func (s *session) replace(name string, text []byte) error {
+	info, err := os.Stat(name)
+	switch {
+	case errors.Is(err, fs.ErrNotExist):
+		_, err := pack.WriteFile(name, text)
+		return err
+	case err != nil:
+		return fmt.Errorf("writing %q: %w", name, err)
+	case info.IsDir():
+		return release.Misuse("name a file", "writing %q: it is a directory", name)
+	case info.Mode().Perm()&0o200 == 0:
+		return release.Reject("make it writable: chmod u+w "+name, "writing %q: it is read-only", name)
+	case !info.Mode().IsRegular():
+		return os.WriteFile(name, text, 0)
+	}
+	if name, err = filepath.EvalSymlinks(name); err != nil {
+		return fmt.Errorf("writing %q: %w", name, err)
+	}
+	if _, err := pack.WriteFile(name, text); err != nil {
+		return err
+	}
+	return os.Chmod(name, info.Mode().Perm())
 }
 
 // past is what happened since the version that the notes start from, and since the one

@@ -1,6 +1,7 @@
 package config
 
 import (
+	"bytes"
 	"fmt"
 	"strings"
 
@@ -38,13 +39,13 @@ func Categories(name string, text []byte) (*notes.Categories, error) {
 		return nil, release.Misuse("", "reading %q: %d bytes, want at most %d", name, len(text), maxCategories)
 	}
 	var y releaseYAML
-	if err := yaml.Unmarshal(text, &y); err != nil {
+	if err := yaml.Unmarshal(bytes.TrimPrefix(text, []byte("\ufeff")), &y); err != nil {
 		first, _, _ := strings.Cut(yaml.FormatError(err, false, false), "\n")
 		return nil, release.Misuse("GitHub describes it under \"Automatically generated release notes\"", "reading %q: %s", name, first)
 	}
 	out := &notes.Categories{Exclude: notes.Exclusion(y.Changelog.Exclude)}
 	for i, c := range y.Changelog.Categories {
-		if c.Title == "" {
+		if notes.Escape(c.Title) == "" {
 			return nil, release.Misuse("", "reading %q: %w", name, fmt.Errorf("category %d has no title", i+1))
 		}
 		out.Categories = append(out.Categories, notes.Category{Title: c.Title, Labels: c.Labels, Exclude: notes.Exclusion(c.Exclude)})

@@ -14,7 +14,7 @@ type Origin struct {
 }
 
 var (
-	backportOf = regexp.MustCompile(`(?i)\b(?:backport(?:s|ed)?|cherry[- ]pick(?:s|ed)?)(?:\s+(?:of|from))?(?:\s+(?:pull request|pr))?:?\s+#([1-9][0-9]{0,8})\b`)
+	backportOf = regexp.MustCompile(`(?i)\b(?:backport(?:s|ed)?(?:\s+(?:of|from))?|cherry[- ]pick(?:s|ed)?\s+(?:of|from))(?:\s+(?:pull request|pr))?:?\s+#([1-9][0-9]{0,8})\b`)
 	pickedFrom = regexp.MustCompile(`(?m)\(cherry picked from commit ([0-9a-f]{7,64})\)`)
 )
 

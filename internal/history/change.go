@@ -2,7 +2,6 @@ package history
 
 import (
 	"fmt"
-	"regexp"
 	"slices"
 	"strings"
 	"time"
@@ -60,9 +59,10 @@ func (c Change) Reference() string {
 }
 
 // Changes groups the commits into changes, newest first: one for every commit of the
-// main line (first parents). A merge that only brings other pull requests along, as a
-// promotion from one branch to another does, is replaced by them. What was reverted
-// inside of the range is left out together with what reverted it.
+// main line (first parents). A merge that is no pull request is replaced by what it
+// brings, and so is one that brings nothing but other pull requests, as a promotion from
+// one branch to another does. What was reverted inside of the range is left out together
+// with what reverted it.
 func (r Range) Changes() []Change {
 	g := grouper{Range: r, known: map[int]PullRequest{}, merged: map[string]int{}, index: make(map[string]int, len(r.Commits))}
 	for i, c := range r.Commits {
@@ -80,7 +80,7 @@ func (r Range) Changes() []Change {
 	if len(r.Commits) == 0 {
 		return nil
 	}
-	return r.within(r.kept(standing(g.changes(g.line(0)))))
+	return r.within(r.unpicked(r.standing(g.changes(g.line(0)))))
 }
 
 // within leaves out the changes that have no commit that counts.
@@ -93,19 +93,34 @@ func (r Range) within(changes []Change) []Change {
 	})
 }
 
-// kept leaves out the single commits that were reverted, and their reverts, wherever
-// they are: in a branch, or one in a branch and the other after it was merged.
-func (r Range) kept(changes []Change) []Change {
-	gone := r.reverted()
-	if len(gone) == 0 {
+// unpicked leaves out the single commits that were reverted, and their reverts, wherever
+// they are: in a branch, or one in a branch and the other after it was merged. A revert
+// of a part of a pull request stays: the rest of that is still there.
+func (r Range) unpicked(changes []Change) []Change {
+	targets := r.singleReverts()
+	if len(targets) == 0 {
 		return changes
+	}
+	gone := map[string]bool{}
+	for revert, target := range targets {
+		gone[revert], gone[target] = true, true
+	}
+	partly := map[string]bool{} // commits of pull requests of which something is left
+	for _, c := range changes {
+		if c.Number > 0 && !gone[c.Commit.SHA] && slices.ContainsFunc(c.Branch, func(b Commit) bool { return !gone[b.SHA] && len(b.Parents) < 2 }) {
+			for _, b := range c.Branch {
+				partly[b.SHA] = true
+			}
+		}
 	}
 	var out []Change
 	for _, c := range changes {
 		had := len(c.Branch)
 		c.Branch = slices.DeleteFunc(slices.Clone(c.Branch), func(b Commit) bool { return gone[b.SHA] })
-		merge := len(c.Commit.Parents) > 1
-		if gone[c.Commit.SHA] || merge && had > 0 && len(c.Branch) == 0 {
+		emptied := len(c.Commit.Parents) > 1 && had > 0 && len(c.Branch) == 0
+		if gone[c.Commit.SHA] && partly[targets[c.Commit.SHA]] {
+			c.Revert = true
+		} else if gone[c.Commit.SHA] || emptied {
 			continue
 		}
 		out = append(out, c)
@@ -113,22 +128,25 @@ func (r Range) kept(changes []Change) []Change {
 	return out
 }
 
-// reverted are the hashes of the commits that name a commit of the range as the one that
-// they revert, and of those. The newest comes first: a revert that was itself reverted has
-// reverted nothing.
-func (r Range) reverted() map[string]bool {
-	gone := map[string]bool{}
+// singleReverts maps the commits that revert a commit of the range to that. The newest
+// comes first: a revert that was itself reverted has reverted nothing.
+func (r Range) singleReverts() map[string]string {
+	targets, gone := map[string]string{}, map[string]bool{}
 	for i, c := range r.Commits {
-		m := revertsCommit.FindStringSubmatch(c.Body)
-		if m == nil || gone[c.SHA] {
+		if gone[c.SHA] {
 			continue
 		}
-		at := slices.IndexFunc(r.Commits[i+1:], func(o Commit) bool { return strings.HasPrefix(o.SHA, m[1]) })
+		sha, _ := revertedCommit(c.Subject, c.Body)
+		if sha == "" {
+			continue
+		}
+		at := slices.IndexFunc(r.Commits[i+1:], func(o Commit) bool { return strings.HasPrefix(o.SHA, sha) })
 		if at >= 0 {
-			gone[c.SHA], gone[r.Commits[i+1+at].SHA] = true, true
+			target := r.Commits[i+1+at].SHA
+			targets[c.SHA], gone[target] = target, true
 		}
 	}
-	return gone
+	return targets
 }
 
 // grouper sorts commits into changes.
@@ -175,7 +193,7 @@ func (g *grouper) changes(line []int) []Change {
 	return out
 }
 
-// of is the change of one commit of a line; or the changes that it promotes.
+// of is the change of one commit of a line; or the changes that it brings.
 func (g *grouper) of(i int) []Change {
 	c := g.describe(g.Commits[i])
 	var inner []Change
@@ -184,14 +202,35 @@ func (g *grouper) of(i int) []Change {
 			inner = append(inner, g.changes(g.line(at))...)
 		}
 	}
-	if slices.ContainsFunc(inner, func(o Change) bool { return o.Number > 0 && o.Number != c.Number }) {
+	if c.Number == 0 && len(inner) > 0 {
 		return inner
 	}
+	var pulls []Change
 	for _, o := range inner {
+		if o.Number > 0 && o.Number != c.Number {
+			pulls = append(pulls, o)
+			continue
+		}
 		c.Branch = append(append(c.Branch, o.Commit), o.Branch...)
 	}
+	switch {
+	case len(pulls) > 0 && len(c.Branch) == 0 && !c.breaking():
+		return pulls
+	case !g.Online && !slices.ContainsFunc(pulls, func(o Change) bool { return len(o.Commit.Parents) > 1 }):
+		// A number at the end of one message among others may be an issue's.
+		for _, o := range pulls {
+			c.Branch = append(append(c.Branch, o.Commit), o.Branch...)
+		}
+		pulls = nil
+	}
 	slices.SortFunc(c.Branch, func(a, b Commit) int { return g.index[a.SHA] - g.index[b.SHA] })
-	return []Change{c}
+	return append([]Change{c}, pulls...)
+}
+
+// breaking tells whether the pull request itself says that it breaks something.
+func (c Change) breaking() bool {
+	t, _ := ParseTitle(c.Title)
+	return t.Breaking || BreakingFooter(c.Body) || HasLabel(c.Labels(), BreakingLabels()...)
 }
 
 // describe is a commit as a change: by its pull request where that is known.
@@ -221,49 +260,4 @@ func (g *grouper) describe(commit Commit) Change {
 
 func withoutNumber(title string) string {
 	return strings.TrimSpace(squashSuffix.ReplaceAllString(strings.TrimSpace(title), ""))
-}
-
-var (
-	revertsCommit = regexp.MustCompile(`(?m)^This reverts (?:commit|merge commit) ([0-9a-f]{7,64})`)
-	revertsPull   = regexp.MustCompile(`(?m)^Reverts (?:[A-Za-z0-9._-]+/[A-Za-z0-9._-]+)?#([1-9][0-9]{0,8})\b`)
-	revertsTitle  = regexp.MustCompile(`^Revert "(.+)"(?: \(#[0-9]+\))?$`)
-)
-
-// standing leaves out what was reverted, and the reverts that did it. The newest
-// comes first: a revert that was itself reverted has reverted nothing.
-func standing(changes []Change) []Change {
-	gone := make([]bool, len(changes))
-	for i := range changes {
-		if gone[i] {
-			continue
-		}
-		at, reverts := changes[i].reverted(changes[i+1:])
-		if at >= 0 {
-			gone[i], gone[i+1+at] = true, true
-		}
-		changes[i].Revert = reverts
-	}
-	var out []Change
-	for i, c := range changes {
-		if !gone[i] {
-			out = append(out, c)
-		}
-	}
-	return out
-}
-
-// reverted tells whether c is a revert, and the place among the older changes of the one
-// that it reverts as a whole; -1 for none.
-func (c Change) reverted(older []Change) (at int, reverts bool) {
-	body := strings.ReplaceAll(c.Body, "\r\n", "\n")
-	if m := revertsCommit.FindStringSubmatch(body); m != nil {
-		return slices.IndexFunc(older, func(o Change) bool { return strings.HasPrefix(o.Commit.SHA, m[1]) }), true
-	}
-	if m := revertsPull.FindStringSubmatch(body); m != nil {
-		return slices.IndexFunc(older, func(o Change) bool { return "#"+m[1] == o.Reference() }), true
-	}
-	if m := revertsTitle.FindStringSubmatch(c.Title); m != nil {
-		return slices.IndexFunc(older, func(o Change) bool { return withoutNumber(o.Title) == withoutNumber(m[1]) }), true
-	}
-	return -1, false
 }

@@ -107,16 +107,43 @@ func TestChanges(t *testing.T) {
 			want:  "a sync (#7)"},
 		"a promotion of two": {
 			commits: line("p a,m Merge pull request #50 from o/develop|Promote", "m d,c Merge pull request #42 from o/c|feat: two", "c d two", "d b direct", "b a feat: one (#41)", "a - zero"),
-			want:    "#42 feat: two +c\nd direct\n#41 feat: one\na zero"},
+			want:    "#50 Promote +d\n#42 feat: two +c\n#41 feat: one\na zero"},
 		"a branch that mentions an issue": {
 			commits: line("m a,b Merge pull request #7 from o/b|seven", "b a fix (#3)", "a - zero"), online: true,
 			pulls: []history.PullRequest{{Number: 7, Title: "Seven", MergeCommit: "m"}},
 			want:  "#7 Seven +b\na zero"},
 		"nested merges belong to the oldest that brought them": {
 			commits: line("n m,d Merge branch 'd'", "d c four", "m a,c Merge branch 'c'", "c b three", "b a two", "a - one"),
-			want:    "n Merge branch 'd' +d\nm Merge branch 'c' +c +b\na one"},
+			want:    "d four\nc three\nb two\na one"},
 		"the first parent lies outside": {
-			commits: line("m x,b Merge branch 'b'", "b y two"), want: "m Merge branch 'b' +b"},
+			commits: line("m x,b Merge branch 'b'", "b y two"), want: "b two"},
+		"a merge that brings nothing": {commits: line("m a,x Merge tag 'v1'", "a - one"), want: "m Merge tag 'v1'\na one"},
+		"a stacked pull request": {
+			commits: line("m a,d Merge pull request #10 from o/b|feat!: new", "d c own two", "c b fix: small (#9)", "b a own one", "a - zero"), online: true,
+			pulls: []history.PullRequest{{Number: 10, Title: "feat!: new", MergeCommit: "m"}, {Number: 9, Title: "fix: small", MergeCommit: "c"}},
+			want:  "#10 feat!: new +d +b\n#9 fix: small\na zero"},
+		"a promotion that says it breaks": {
+			commits: line("m a,b Merge pull request #10 from o/develop|feat!: all", "b a fix: small (#9)", "a - zero"), online: true,
+			pulls: []history.PullRequest{{Number: 10, Title: "feat!: all", MergeCommit: "m"}, {Number: 9, Title: "fix: small", MergeCommit: "b"}},
+			want:  "#10 feat!: all\n#9 fix: small\na zero"},
+		"an issue's number in a branch, by message": {
+			commits: line("m a,c Merge pull request #10 from o/b|feat: new", "c b parse (#7)", "b a own", "a - zero"),
+			want:    "#10 feat: new +c +b\na zero"},
+		"a squash that quotes a revert": {
+			commits: line("c b feat: other (#3)|* one\\n\\nThis reverts commit bbbbbbb.", "bbbbbbb a feat: x", "a - fix: y"),
+			want:    "#3 feat: other"},
+		"a part of a revert": {
+			commits: line("ccccccc bbbbbbb Revert \"feat: x\"|This reverts commit bbbbbbb partially.", "bbbbbbb a feat: x", "a - fix: y"),
+			want:    "ccccccc Revert \"feat: x\"\nbbbbbbb feat: x\na fix: y"},
+		"a number beats a title": {
+			commits: line("c b Revert \"fix: typo (#1)\" (#3)", "b a fix: typo (#2)", "a - fix: y"),
+			want:    "#3 Revert \"fix: typo (#1)\"\n#2 fix: typo\na fix: y"},
+		"a revert of another repository's": {
+			commits: line("c b feat: big (#6)|Reverts x/y#5", "b a feat: five (#5)", "a - fix: y"),
+			want:    "#6 feat: big\n#5 feat: five\na fix: y"},
+		"a revert of a part of a pull request": {
+			commits: line("d m Revert \"feat: b\"|This reverts commit bbbbbbb.", "m a,ccccccc Merge pull request #5 from o/b|both", "ccccccc bbbbbbb feat: c", "bbbbbbb a feat: b", "a - zero"),
+			want:    "d Revert \"feat: b\"\n#5 both +ccccccc\na zero"},
 		"a revert by commit": {
 			commits: line("abcdef3 abcdef2 Revert \"feat: x\"|This reverts commit abcdef1.", "abcdef2 abcdef1 fix: y", "abcdef1 - feat: x"),
 			want:    "abcdef2 fix: y"},
@@ -137,7 +164,7 @@ func TestChanges(t *testing.T) {
 			want:    "a fix: y"},
 		"a revert of a commit of a branch": {
 			commits: line("d m Revert \"feat!: x\"|This reverts commit bbbbbbb.", "m a,ccccccc Merge branch 'c'", "ccccccc bbbbbbb fix: z", "bbbbbbb a feat!: x", "a - fix: y"),
-			want:    "m Merge branch 'c' +ccccccc\na fix: y"},
+			want:    "ccccccc fix: z\na fix: y"},
 		"a commit that is its own parent": {commits: line("a a loop"), want: "a loop"},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -161,7 +188,7 @@ func TestChangeOfPullRequest(t *testing.T) {
 // Commits that do not count take their changes with them.
 func TestWithin(t *testing.T) {
 	r := history.Range{Commits: line("m b,c Merge branch 'c'", "c b on it", "b a direct", "a - first"), Within: map[string]bool{"c": true, "a": true}}
-	if got := short(r.Changes()); got != "m Merge branch 'c' +c\na first" {
+	if got := short(r.Changes()); got != "c on it\na first" {
 		t.Errorf("got\n%s", got)
 	}
 	r.Within = map[string]bool{}

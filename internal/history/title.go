@@ -51,3 +51,8 @@ func HasLabel(labels []string, names ...string) bool {
 	}
 	return false
 }
+
+// BreakingLabels are the labels that say that a pull request breaks something.
+func BreakingLabels() []string {
+	return []string{"breaking", "breaking-change", "semver-major", "semver:major"}
+}

@@ -1,9 +1,14 @@
 package notes
 
 import (
-	"errors"
 	"fmt"
+	"regexp"
+	"slices"
 	"strings"
+
+	"golang.org/x/mod/semver"
+
+	"github.com/org/pgo-release/internal/version"
 )
 
 // Changelog writes the notes as a section of a CHANGELOG.md: a heading with version and
@@ -22,54 +27,136 @@ func marker(tag, end string) string {
 	return "<!-- " + end + "pgo-release: " + strings.ReplaceAll(clean(tag), "--", "-") + " -->"
 }
 
+var (
+	beginning = regexp.MustCompile(`^<!-- pgo-release: (.+) -->$`)
+	ending    = regexp.MustCompile(`^<!-- /pgo-release: (.+) -->$`)
+	anyHead   = regexp.MustCompile(`^#{1,4}[ \t]+(.*)$`)
+	versionIn = regexp.MustCompile(`(?:^|[^0-9A-Za-z.])(v?[0-9]+\.[0-9]+\.[0-9]+(?:-[0-9A-Za-z.-]*[0-9A-Za-z])?)`)
+	anyFence  = regexp.MustCompile("^ {0,3}(`{3,}|~{3,})")
+)
+
 // UpdateChangelog puts the section of a tag into a changelog: in the place of the one
-// that is there, or else above the other versions, below the introduction and a
-// section "Unreleased". Everything else stays as it is. Errors say why that cannot be.
+// that is there, or else above the first lower version, below everything that comes before
+// the versions. Everything else stays as it is, the ends of lines among it. Errors say
+// why that cannot be.
 func UpdateChangelog(changelog, tag, section string) (string, error) {
-	begin, end := marker(tag, ""), marker(tag, "/")
-	if before, rest, ok := strings.Cut(changelog, begin+"\n"); ok {
-		_, after, ok := strings.Cut(rest, end+"\n")
-		if !ok || strings.Contains(after, begin) {
-			return "", fmt.Errorf("the section of %s begins and does not end, or begins twice: look for %q", tag, begin)
-		}
-		return before + section + after, nil
+	text, bom := strings.CutPrefix(changelog, "\ufeff")
+	crlf := strings.Contains(text, "\r\n")
+	text = strings.ReplaceAll(text, "\r\n", "\n")
+	if strings.TrimSpace(text) == "" {
+		text = "# Changelog\n"
 	}
-	if strings.TrimSpace(changelog) == "" {
-		return "# Changelog\n\n" + section, nil
+	if !strings.HasSuffix(text, "\n") {
+		text += "\n"
 	}
-	lines := strings.SplitAfter(changelog, "\n")
-	at := len(lines)
-	fenced := false
-	for i, line := range lines {
-		trimmed := strings.TrimSpace(line)
-		if strings.HasPrefix(trimmed, "```") {
-			fenced = !fenced
+	lines := strings.SplitAfter(strings.TrimSuffix(text, "\n"), "\n")
+	lines[len(lines)-1] += "\n"
+	begin, end, err := place(lines, tag)
+	if err != nil {
+		return "", err
+	}
+	head, tail := strings.Join(lines[:begin], ""), strings.Join(lines[end:], "")
+	if begin == end { // a new section stands apart
+		if head != "" && !strings.HasSuffix(head, "\n\n") {
+			head += "\n"
 		}
-		isVersion := strings.HasPrefix(line, "## ") || strings.HasPrefix(line, "<!-- pgo-release: ")
-		switch {
-		case fenced || !isVersion:
-			continue
-		case names(trimmed, tag):
-			return "", errors.New("it has a section for " + tag + " that was written by hand; remove it, or keep it")
-		case at == len(lines) && !strings.Contains(strings.ToLower(trimmed), "unreleased"):
-			at = i
+		if tail != "" {
+			tail = "\n" + tail
 		}
 	}
-	head, tail := strings.Join(lines[:at], ""), strings.Join(lines[at:], "")
-	if !strings.HasSuffix(head, "\n") {
-		head += "\n"
+	text = head + section + tail
+	if crlf {
+		text = strings.ReplaceAll(text, "\n", "\r\n")
 	}
-	if !strings.HasSuffix(head, "\n\n") {
-		head += "\n"
+	if bom {
+		text = "\ufeff" + text
 	}
-	if tail != "" {
-		tail = "\n" + tail
-	}
-	return head + section + tail, nil
+	return text, nil
 }
 
-// names tells whether a heading is that of a tag, with or without its "v".
-func names(heading, tag string) bool {
-	words := strings.FieldsFunc(heading, func(r rune) bool { return strings.ContainsRune("#[]() \t", r) })
-	return len(words) > 0 && (words[0] == tag || "v"+words[0] == tag)
+// place finds the lines that the section of a tag takes: those of the one that is there,
+// or none, where a new one belongs.
+func place(lines []string, tag string) (begin, end int, err error) {
+	begin, end = -1, -1
+	insert, open := -1, ""
+	for i, line := range visible(lines) {
+		if m := beginning.FindStringSubmatch(line); m != nil {
+			if open != "" || m[1] == tag && begin >= 0 {
+				return 0, 0, fmt.Errorf("line %d: a section begins inside of another, or twice", i+1)
+			}
+			if open = m[1]; open == tag {
+				begin = i
+			} else if insert < 0 && lower(open, tag) {
+				insert = i
+			}
+			continue
+		}
+		if m := ending.FindStringSubmatch(line); m != nil {
+			if m[1] != open {
+				return 0, 0, fmt.Errorf("line %d: the section of %s ends and did not begin", i+1, m[1])
+			}
+			if open == tag {
+				end = i + 1
+			}
+			open = ""
+			continue
+		}
+		heading := anyHead.FindStringSubmatch(line)
+		if heading == nil || open != "" {
+			continue
+		}
+		m := versionIn.FindStringSubmatch(heading[1])
+		if m == nil {
+			continue
+		}
+		_, own := version.Split(tag)
+		switch v := "v" + strings.TrimPrefix(m[1], "v"); {
+		case v == own:
+			return 0, 0, fmt.Errorf("line %d: it has a section for %s that was written by hand; remove it, or keep it", i+1, tag)
+		case insert < 0 && lower(v, tag):
+			insert = i
+		}
+	}
+	switch {
+	case open != "":
+		return 0, 0, fmt.Errorf("the section of %s begins and does not end", open)
+	case begin >= 0:
+		return begin, end, nil
+	case insert < 0:
+		insert = len(lines)
+	}
+	return insert, insert, nil
+}
+
+// lower tells whether a version of a changelog comes before a tag.
+func lower(v, tag string) bool {
+	_, a := version.Split(v)
+	_, b := version.Split(tag)
+	return semver.Compare(a, b) < 0
+}
+
+// visible are the lines without their ends; those of code and of comments that span
+// several lines are empty.
+func visible(lines []string) []string {
+	out := slices.Clone(lines)
+	fence, comment := "", false
+	for i, line := range lines {
+		line = strings.TrimRight(line, " \t\n")
+		out[i] = line
+		m := anyFence.FindStringSubmatch(line)
+		switch {
+		case comment:
+			out[i], comment = "", !strings.Contains(line, "-->")
+		case fence != "":
+			out[i] = ""
+			if m != nil && strings.HasPrefix(m[1], fence) && strings.TrimSpace(line) == m[1] {
+				fence = ""
+			}
+		case m != nil:
+			out[i], fence = "", m[1]
+		case strings.Contains(line, "<!--") && !strings.Contains(line[strings.LastIndex(line, "<!--"):], "-->"):
+			comment = true
+		}
+	}
+	return out
 }

@@ -29,14 +29,14 @@ const invisible = "&#8203;"
 // it: nothing in it links, mentions or formats.
 func Escape(s string) string {
 	text := markdown.Replace(clean(s))
-	return leading.ReplaceAllString(reference.ReplaceAllString(text, "$1"+invisible+"-"), `$1\$2`)
+	return leading.ReplaceAllString(reference.ReplaceAllString(text, "$1"+invisible+"-"), `$1\$2$4`)
 }
 
 // reference is what GitHub takes for the number of an issue besides "#".
 var reference = regexp.MustCompile(`(?i)\b(gh)-`)
 
 // leading is what begins a list or a rule when it stands first.
-var leading = regexp.MustCompile(`^([0-9]*)([-.])`)
+var leading = regexp.MustCompile(`^([0-9]+)(\.)|^()(-)`)
 
 var markdown = strings.NewReplacer(
 	"&", "&amp;", "<", "&lt;", ">", "&gt;",

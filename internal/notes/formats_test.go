@@ -173,16 +173,26 @@ func TestUpdateChangelog(t *testing.T) {
 	section := n.Changelog()
 	other := strings.ReplaceAll(section, "v1.1.0", "v1.0.0")
 	for name, c := range map[string]struct{ before, want, err string }{
-		"empty":                       {"", "# Changelog\n\n" + section, ""},
-		"introduction":                {"# Changes\n\nAll of them.\n", "# Changes\n\nAll of them.\n\n" + section, ""},
-		"no line end":                 {"# Changes", "# Changes\n\n" + section, ""},
-		"by hand":                     {"# Changes\n\n## 1.0.0\n\n- x\n", "# Changes\n\n" + section + "\n## 1.0.0\n\n- x\n", ""},
-		"unreleased":                  {"# Changes\n\n## [Unreleased]\n\n- y\n\n## 1.0.0\n", "# Changes\n\n## [Unreleased]\n\n- y\n\n" + section + "\n## 1.0.0\n", ""},
-		"above a section":             {"# Changes\n\n" + other, "# Changes\n\n" + section + "\n" + other, ""},
-		"replaced":                    {"a\n" + strings.Replace(section, "faster", "slower", 1) + "b\n", "a\n" + section + "b\n", ""},
-		"in a fence":                  {"# Changes\n\n```\n## 1.1.0\n```\n\n## 1.0.0\n", "# Changes\n\n```\n## 1.1.0\n```\n\n" + section + "\n## 1.0.0\n", ""},
-		"written by hand":             {"# Changes\n\n## [1.1.0] - 2026-01-01\n", "", "written by hand"},
-		"a section that does not end": {"<!-- pgo-release: v1.1.0 -->\n## x\n", "", "does not end"},
+		"empty":                        {"", "# Changelog\n\n" + section, ""},
+		"introduction":                 {"# Changes\n\nAll of them.\n", "# Changes\n\nAll of them.\n\n" + section, ""},
+		"no line end":                  {"# Changes", "# Changes\n\n" + section, ""},
+		"by hand":                      {"# Changes\n\n## 1.0.0\n\n- x\n", "# Changes\n\n" + section + "\n## 1.0.0\n\n- x\n", ""},
+		"unreleased":                   {"# Changes\n\n## [Unreleased]\n\n- y\n\n## 1.0.0\n", "# Changes\n\n## [Unreleased]\n\n- y\n\n" + section + "\n## 1.0.0\n", ""},
+		"above a section":              {"# Changes\n\n" + other, "# Changes\n\n" + section + "\n" + other, ""},
+		"replaced":                     {"a\n" + strings.Replace(section, "faster", "slower", 1) + "b\n", "a\n" + section + "b\n", ""},
+		"in a fence":                   {"# Changes\n\n```\n## 1.1.0\n```\n\n## 1.0.0\n", "# Changes\n\n```\n## 1.1.0\n```\n\n" + section + "\n## 1.0.0\n", ""},
+		"lines of Windows":             {"\ufeff# Changes\r\n\r\n## 1.0.0\r\n", "\ufeff# Changes\r\n\r\n" + strings.ReplaceAll(section, "\n", "\r\n") + "\r\n## 1.0.0\r\n", ""},
+		"in the order of versions":     {"# Changes\n\n## 2.0.0\n\n## v1.0.9 (old)\n", "# Changes\n\n## 2.0.0\n\n" + section + "\n## v1.0.9 (old)\n", ""},
+		"other headings":               {"# Changes\n\n## About this file\n\nx\n\n# v1.0.0\n\n### v0.9.0\n", "# Changes\n\n## About this file\n\nx\n\n" + section + "\n# v1.0.0\n\n### v0.9.0\n", ""},
+		"begins with a version":        {"## 1.0.0\n", section + "\n## 1.0.0\n", ""},
+		"a template in a comment":      {"# Changes\n\n<!--\n## 1.1.0\n-->\n\n## 1.0.0\n", "# Changes\n\n<!--\n## 1.1.0\n-->\n\n" + section + "\n## 1.0.0\n", ""},
+		"a fence of another kind":      {"~~~~\n## 1.1.0\n~~~\n<!-- pgo-release: v1.1.0 -->\n~~~~\n## 1.0.0\n", "~~~~\n## 1.1.0\n~~~\n<!-- pgo-release: v1.1.0 -->\n~~~~\n\n" + section + "\n## 1.0.0\n", ""},
+		"no line end after the marker": {strings.TrimSuffix(section, "\n"), section, ""},
+		"a section inside of one":      {"<!-- pgo-release: v1.1.0 -->\n<!-- pgo-release: v1.0.0 -->\n<!-- /pgo-release: v1.0.0 -->\n<!-- /pgo-release: v1.1.0 -->\n", "", "line 2: a section begins inside of another"},
+		"an end without beginning":     {"<!-- /pgo-release: v1.0.0 -->\n", "", "line 1: the section of v1.0.0 ends"},
+		"by hand, with more words":     {"# Changes\n\n## Release **v1.1.0**: big\n", "", "line 3: it has a section"},
+		"written by hand":              {"# Changes\n\n## [1.1.0] - 2026-01-01\n", "", "written by hand"},
+		"a section that does not end":  {"<!-- pgo-release: v1.1.0 -->\n## x\n", "", "does not end"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			got, err := notes.UpdateChangelog(c.before, "v1.1.0", section)
@@ -199,6 +209,47 @@ func TestUpdateChangelog(t *testing.T) {
 				t.Errorf("again: %v\n%s", err, again)
 			}
 		})
+	}
+}
+
+// What a release-note block says.
+func TestBlocks(t *testing.T) {
+	const fence = "```"
+	for body, want := range map[string]string{
+		fence + "release-note\nThe parser accepts\nempty input.\n\nAnd more.\n" + fence:                               "The parser accepts empty input.|And more.",
+		fence + "Release-Notes\n# Title\ntext\n- one\n  more\n* two\n1. three\n" + fence:                              "Title|text|one more|two|three",
+		"````\n" + fence + "release-note\nan example\n" + fence + "\n````\n" + fence + "release-note\nreal\n" + fence: "real",
+		"~~~release-note\na\n" + fence + "\nb\n~~~":                                                                   "a " + "\\`\\`\\` b",
+		fence + "release-note\nopen":                             "open",
+		fence + "release-note\nNONE\n" + fence:                   "",
+		fence + "release-note\n\"n/a\".\n" + fence:               "",
+		fence + "release-note\n" + fence:                         "",
+		fence + "\nrelease-note\n" + fence:                       "title",
+		"release-note":                                           "title",
+		"<!--\n" + fence + "release-note\nx\n" + fence + "\n-->": "title",
+	} {
+		pr := pull(1, 1, "title")
+		pr.Body = body
+		got := strings.TrimPrefix(write(t, online(line("x (#1)"), pr)), "### Other\n\n- ")
+		got = strings.Replace(strings.TrimSuffix(got, "\n"), " ([#1](https://github.com/o/r/pull/1)) by @octocat", "", 1)
+		if got = strings.ReplaceAll(got, "\n  - ", "|"); got != want && (want != "" || got != "No changes.") {
+			t.Errorf("%q: %q, want %q", body, got, want)
+		}
+	}
+}
+
+// One pull request cannot take the room of all.
+func TestGreedy(t *testing.T) {
+	greedy := pull(1, 1, "one")
+	greedy.Body = "```release-note\n" + strings.Repeat("- "+strings.Repeat("@", 300)+"\n", 250) + "```"
+	commits := line("a (#1)", "b (#2)")
+	commits[1].Body = strings.Repeat("Co-authored-by: x <%d@example.com>\n", 1)
+	for i := range 3000 {
+		commits[0].Body += fmt.Sprintf("Co-authored-by: x <user%d@users.noreply.github.com>\n", i)
+	}
+	text := write(t, online(commits, greedy, pull(2, 2, "two")))
+	if strings.Count(text, "\n  - ") != 19 || !strings.Contains(text, " and 2993 more\n") || strings.Contains(text, "@user") {
+		t.Errorf("%d bytes, ends in %.300q", len(text), text[max(0, len(text)-300):])
 	}
 }
 

@@ -177,11 +177,9 @@ func (n Notes) html(e Entry) htmlEntry {
 		}
 		out.Links = append(out.Links, number(before, issue.Number, issue.URL))
 	}
-	var people []string
-	for _, p := range e.Authors {
-		people = append(people, clean(p.Login+p.Name))
+	for i, name := range e.by(func(p Person) string { return clean(p.Login + p.Name) }) {
+		out.By += strings.TrimPrefix(name.before(i), " by ") + name.text
 	}
-	out.By = strings.Join(people, ", ")
 	for _, line := range e.More {
 		if line = clean(line); line != "" {
 			out.More = append(out.More, line)

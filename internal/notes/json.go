@@ -112,7 +112,7 @@ func (n Notes) entry(e Entry) entry {
 		Authors: []person{}, Origin: e.Origin, Time: stamp(e.Time), Markdown: n.item(e),
 	}
 	for _, p := range e.Authors {
-		out.Authors = append(out.Authors, person(p))
+		out.Authors = append(out.Authors, person{p.Login, p.Name})
 	}
 	for _, i := range e.Closes {
 		out.Closes = append(out.Closes, issue(history.Issue(i)))

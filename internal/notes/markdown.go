@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"fmt"
 	"net/url"
+	"slices"
 	"strings"
 
 	"github.com/org/pgo-release/internal/release"
@@ -77,7 +78,7 @@ func (n Notes) write(o omission) string {
 		separate()
 		out.WriteString("### New contributors\n\n")
 		for _, c := range n.Contributors {
-			fmt.Fprintf(&out, "- %s made their first contribution in %s\n", mention(Person{Login: c.Login}), link(c.Number, c.URL))
+			fmt.Fprintf(&out, "- %s made their first contribution in %s\n", mention(Person{Login: c.Login, Known: true}), link(c.Number, c.URL))
 		}
 	}
 	if out.Len() == 0 {
@@ -104,6 +105,7 @@ write:
 			heading = "\n" + heading
 		}
 		for _, e := range s.Entries {
+			e.More = nil
 			line := heading + n.item(e)
 			switch {
 			case s.Folded, e.Number == 0: // left out before
@@ -133,16 +135,8 @@ func (n Notes) item(e Entry) string {
 		out.WriteString(untitled)
 	}
 	out.WriteString(n.references(e))
-	for i, p := range e.Authors {
-		switch {
-		case i == 0:
-			out.WriteString(" by ")
-		case i == len(e.Authors)-1:
-			out.WriteString(" and ")
-		default:
-			out.WriteString(", ")
-		}
-		out.WriteString(mention(p))
+	for i, name := range e.by(mention) {
+		out.WriteString(name.before(i) + name.text)
 	}
 	out.WriteString("\n")
 	for _, line := range e.More {
@@ -151,6 +145,37 @@ func (n Notes) item(e Entry) string {
 		}
 	}
 	return out.String()
+}
+
+// name is one of several in a sentence.
+type name struct {
+	text string
+	last bool
+}
+
+func (n name) before(i int) string {
+	switch {
+	case i == 0:
+		return " by "
+	case n.last:
+		return " and "
+	}
+	return ", "
+}
+
+// by are the people of an entry.
+func (e Entry) by(write func(Person) string) []name {
+	var out []name
+	for _, p := range e.Authors {
+		out = append(out, name{text: write(p)})
+	}
+	if e.Unnamed > 0 {
+		out = append(out, name{text: fmt.Sprintf("%d more", e.Unnamed)})
+	}
+	if len(out) > 0 {
+		out[len(out)-1].last = true
+	}
+	return out
 }
 
 // references are the pull request or commit of an entry, where it comes from and what
@@ -198,9 +223,10 @@ func (n Notes) pullURL(number int) string {
 	return fmt.Sprintf("%s/pull/%d", n.Repository.URL(), number)
 }
 
-// mention names a person: by login only where it is one.
+// mention names a person, and tells those on GitHub who took part: a name in a message
+// is anybody's to write.
 func mention(p Person) string {
-	if login.MatchString(p.Login) {
+	if p.Known && login.MatchString(p.Login) {
 		return "@" + p.Login
 	}
 	if name := Escape(p.Login + p.Name); name != "" {
@@ -222,11 +248,15 @@ func (n Notes) dependencies() string {
 		return ""
 	}
 	var out strings.Builder
-	fmt.Fprintf(&out, "### %s\n\n<details><summary>%s</summary>\n\n", dependencies, m.summary(len(entries)))
+	title := dependencies
+	if slices.ContainsFunc(n.Sections, func(s Section) bool { return !s.Folded && s.Title == dependencies }) {
+		title = "Modules" // the repository has a category of that name
+	}
+	fmt.Fprintf(&out, "### %s\n\n<details><summary>%s</summary>\n\n", title, m.summary(len(entries)))
 	if len(m.Direct) > 0 {
 		out.WriteString("| module | from | to |\n|---|---|---|\n")
 		for _, c := range m.Direct {
-			fmt.Fprintf(&out, "| %s | %s | %s |\n", Escape(c.Path), Escape(c.From), Escape(c.To))
+			fmt.Fprintf(&out, "| %s | %s | %s |\n", Escape(c.Path), Escape(cmp.Or(c.From, "new")), Escape(cmp.Or(c.To, "removed")))
 		}
 		out.WriteString("\n")
 	}

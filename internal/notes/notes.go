@@ -58,7 +58,8 @@ type Entry struct {
 	SHA     string   // of the commit, or of the merge
 	Commits []string // hashes of all commits that it consists of
 	URL     string   // of the pull request; empty: not known
-	Authors []Person // who wrote it, then the co-authors
+	Authors []Person // who wrote it, then the co-authors; at most 8
+	Unnamed int      // how many co-authors there are beside them
 	Closes  []history.Issue
 	Origin  int // number of the pull request that it was taken over from; 0: none
 	Time    time.Time
@@ -68,6 +69,7 @@ type Entry struct {
 type Person struct {
 	Login string // on GitHub; empty: not known
 	Name  string // as git has it; empty where there is a login
+	Known bool   // GitHub gave the login: whoever it is took part
 }
 
 // Contributor is somebody whose first pull request is in the release.
@@ -76,6 +78,9 @@ type Contributor struct {
 	Number int
 	URL    string
 }
+
+// maxLines is how many lines of a release-note block are shown.
+const maxLines = 20
 
 // maxFirst is how many changes a first release lists.
 const maxFirst = 250
@@ -93,17 +98,19 @@ func New(in Input) Notes {
 	}
 	sorter := in.sections()
 	found := map[string][]Entry{}
-	var listed []history.Change
+	listed := map[int]bool{}
+	people := authorsIn(in.Range, in.Shipped)
 	for _, c := range changes {
 		if in.leavesOut(c) {
 			continue
 		}
-		entry, ok := entryOf(c)
+		entry, ok := entryOf(c, people)
 		title := sorter.section(c)
 		if !ok || title == "" {
 			continue
 		}
-		found[title], listed = append(found[title], entry), append(listed, c)
+		found[title] = append(found[title], entry)
+		listed[c.Number] = true
 	}
 	for _, title := range sorter.order {
 		entries := found[title]
@@ -114,7 +121,7 @@ func New(in Input) Notes {
 			n.Sections = append(n.Sections, Section{Title: title, Entries: entries, Folded: title == sorter.folded})
 		}
 	}
-	n.Contributors = contributors(listed, in.MergedBefore)
+	n.Contributors = contributors(changes, listed, in.MergedBefore)
 	return n
 }
 
@@ -134,11 +141,12 @@ func sameLogin(a, b string) bool {
 }
 
 // entryOf describes a change; ok is false when its author wants it hidden.
-func entryOf(c history.Change) (e Entry, ok bool) {
+func entryOf(c history.Change, people authors) (e Entry, ok bool) {
 	e = Entry{
 		Text: c.Title, Number: c.Number, SHA: c.Commit.SHA, Commits: []string{c.Commit.SHA},
-		Authors: authorsOf(c), Origin: c.Origin().Number, Time: c.Time(),
+		Origin: c.Origin().Number, Time: c.Time(),
 	}
+	e.Authors, e.Unnamed = people.of(c)
 	for _, b := range c.Branch {
 		e.Commits = append(e.Commits, b.SHA)
 	}
@@ -154,7 +162,7 @@ func entryOf(c history.Change) (e Entry, ok bool) {
 	case found && len(block) == 0:
 		return Entry{}, false
 	case found:
-		e.Scope, e.Text, e.More = "", block[0], block[1:]
+		e.Scope, e.Text, e.More = "", block[0], block[1:min(len(block), maxLines)]
 	}
 	return e, true
 }

@@ -176,12 +176,12 @@ func TestHistories(t *testing.T) {
 			pr := pull(8, 1, "fix: x")
 			pr.Closes = []history.Issue{{Number: 5, URL: "https://github.com/o/r/issues/5"}, {Number: 6, URL: "javascript:alert(1)"}}
 			return online(commits, pr)
-		}(), "### Fixes\n\n- x ([#8](https://github.com/o/r/pull/8), closes [#5](https://github.com/o/r/issues/5), #6) by @octocat, @ann-b and @octo\n"},
+		}(), "### Fixes\n\n- x ([#8](https://github.com/o/r/pull/8), closes [#5](https://github.com/o/r/issues/5), #6) by @octocat, ann-b and octo\n"},
 		"a direct commit's author": {func() notes.Input {
 			commits := line("one")
 			commits[0].Email = "ann-b@users.noreply.github.com"
 			return online(commits)
-		}(), "### Other\n\n- one ([0000000](https://github.com/o/r/commit/0000000000000000000000000000000000000001)) by @ann-b\n"},
+		}(), "### Other\n\n- one ([0000000](https://github.com/o/r/commit/0000000000000000000000000000000000000001)) by ann-b\n"},
 		"an app is nobody": {online(line("a (#1)"), history.PullRequest{Number: 1, Title: "one", Author: "dependabot[bot]", Bot: true, MergeCommit: sha(1)}),
 			"### Other\n\n- one ([#1](https://github.com/o/r/pull/1))\n"},
 	} {
@@ -251,6 +251,10 @@ func TestContributors(t *testing.T) {
 	want := []notes.Contributor{{"Ann", 3, "https://github.com/o/r/pull/3"}, {"bob", 1, "https://github.com/o/r/pull/1"}}
 	if got := notes.New(in).Contributors; !reflect.DeepEqual(got, want) {
 		t.Errorf("%v", got)
+	}
+	in.Range.Pulls[0].Labels = []string{"skip-changelog"} // bob's first one
+	if got := notes.New(in).Contributors; len(got) != 1 || got[0].Login != "Ann" {
+		t.Errorf("a first one that is not listed: %v", got)
 	}
 	in.MergedBefore = nil
 	if got := notes.New(in).Contributors; got != nil {

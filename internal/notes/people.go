@@ -14,65 +14,99 @@ var (
 	noReply  = regexp.MustCompile(`(?i)^(?:[0-9]+\+)?([A-Za-z0-9-]+(?:\[bot\])?)@users\.noreply\.github\.com$`)
 )
 
-// authorsOf are the people of a change: the pull request's author, else the commit's
-// where its address gives the login or there are others, then the co-authors that the
-// commits name. Apps are no people.
-func authorsOf(c history.Change) []Person {
-	var out []Person
+// maxAuthors is how many people of a change are named.
+const maxAuthors = 8
+
+// authors finds the people of changes.
+type authors struct {
+	known map[string]bool // logins that GitHub gave, in lower case: only these are mentioned
+}
+
+func authorsIn(ranges ...history.Range) authors {
+	a := authors{known: map[string]bool{}}
+	for _, r := range ranges {
+		for _, pr := range r.Pulls {
+			a.known[strings.ToLower(pr.Author)] = !pr.Bot && pr.Author != ""
+		}
+	}
+	return a
+}
+
+// of are the people of a change: the pull request's author, else the commit's where its
+// address gives the login or there are others, then the co-authors that the commits name,
+// and how many more there are. Apps are no people.
+func (a authors) of(c history.Change) (people []Person, more int) {
+	seen := map[string]bool{}
 	add := func(p Person) {
-		known := slices.ContainsFunc(out, func(o Person) bool {
-			return p.Login != "" && sameLogin(o.Login, p.Login) || p.Login == "" && strings.EqualFold(o.Name, p.Name)
-		})
-		if !known && !strings.HasSuffix(p.Login, "[bot]") && p != (Person{}) {
-			out = append(out, p)
+		key := strings.ToLower(strings.TrimSuffix(p.Login, "[bot]") + "\x00" + p.Name)
+		if p == (Person{}) || seen[key] || strings.HasSuffix(p.Login, "[bot]") || app(p.Login) {
+			return
 		}
+		seen[key] = true
+		p.Known = a.known[strings.ToLower(p.Login)]
+		if len(people) == maxAuthors {
+			more++
+			return
+		}
+		people = append(people, p)
 	}
-	own := []string{c.Commit.Email}
 	merge := len(c.Commit.Parents) > 1 // its author is who merged
-	switch {
-	case c.Pull != nil && !c.Pull.Bot:
-		add(Person{Login: c.Pull.Author})
-	case c.Pull == nil && !merge:
-		if m := noReply.FindStringSubmatch(c.Commit.Email); m != nil {
-			add(Person{Login: m[1]})
-		}
-	}
+	own := map[string]bool{c.Commit.Email: true}
 	for _, b := range c.Branch {
-		own = append(own, b.Email)
+		own[b.Email] = true
 	}
+	var others []Person
 	for _, commit := range append([]history.Commit{c.Commit}, c.Branch...) {
 		for _, m := range coAuthor.FindAllStringSubmatch(commit.Body, -1) {
-			name, address := m[1], m[2]
-			if login := noReply.FindStringSubmatch(address); login != nil {
-				add(Person{Login: login[1]})
-			} else if !slices.Contains(own, address) { // a squash names the author as well
-				add(Person{Name: name})
+			if login := noReply.FindStringSubmatch(m[2]); login != nil {
+				others = append(others, Person{Login: login[1]})
+			} else if !own[m[2]] { // a squash names the author as well
+				others = append(others, Person{Name: m[1]})
 			}
 		}
 	}
-	if c.Pull == nil && !merge && len(out) > 0 && !slices.ContainsFunc(own[:1], noReply.MatchString) {
-		out = slices.Insert(out, 0, Person{Name: c.Commit.Author})
+	login := noReply.FindStringSubmatch(c.Commit.Email)
+	switch {
+	case c.Pull != nil && !c.Pull.Bot:
+		add(Person{Login: c.Pull.Author})
+	case c.Pull == nil && !merge && login != nil:
+		add(Person{Login: login[1]})
+	case c.Pull == nil && !merge && len(others) > 0:
+		add(Person{Name: c.Commit.Author})
 	}
-	return out
+	for _, p := range others {
+		add(p)
+	}
+	return people, more
 }
 
-// contributors are the authors whose first pull request is among the listed changes, as
-// far as that is known.
-func contributors(changes []history.Change, before map[string]bool) []Contributor {
-	first := map[string]Contributor{}
-	for _, c := range slices.Backward(changes) { // the oldest comes last
+// app tells whether a login is that of a program that commits under a person's address.
+func app(login string) bool {
+	switch strings.ToLower(login) {
+	case "actions", "actions-user", "github-actions", "copilot", "web-flow":
+		return true
+	}
+	return false
+}
+
+// contributors are the authors whose first pull request is in the release and is listed,
+// as far as that is known. changes are all of the release, the newest first.
+func contributors(changes []history.Change, listed map[int]bool, before map[string]bool) []Contributor {
+	first := map[string]history.PullRequest{}
+	for _, c := range changes {
 		if c.Pull == nil || c.Pull.Bot || c.Pull.Author == "" {
 			continue
 		}
 		key := strings.ToLower(c.Pull.Author)
-		earlier, known := before[c.Pull.Author]
-		if _, listed := first[key]; known && !earlier && !listed {
-			first[key] = Contributor{Login: c.Pull.Author, Number: c.Number, URL: c.Pull.URL}
+		if earliest, ok := first[key]; !ok || c.Pull.MergedAt.Before(earliest.MergedAt) || c.Pull.MergedAt.Equal(earliest.MergedAt) && c.Number < earliest.Number {
+			first[key] = *c.Pull
 		}
 	}
 	var out []Contributor
-	for _, c := range first {
-		out = append(out, c)
+	for _, pr := range first {
+		if earlier, known := before[pr.Author]; known && !earlier && listed[pr.Number] {
+			out = append(out, Contributor{Login: pr.Author, Number: pr.Number, URL: pr.URL})
+		}
 	}
 	slices.SortFunc(out, func(a, b Contributor) int { return cmp.Compare(strings.ToLower(a.Login), strings.ToLower(b.Login)) })
 	return out

@@ -55,10 +55,15 @@ type sorter struct {
 }
 
 func (in Input) sections() sorter {
-	if in.Categories == nil {
+	if in.Categories == nil || len(in.Categories.Categories) == 0 {
 		return sorter{
 			order:  []string{breaking, highlights, features, fixes, performance, reverts, documentation, other, dependencies},
-			folded: dependencies, section: sectionOf,
+			folded: dependencies, section: func(c history.Change) string {
+				if in.Categories != nil && in.Categories.Exclude.excludes(c) {
+					return ""
+				}
+				return sectionOf(c)
+			},
 		}
 	}
 	s := sorter{section: in.Categories.section}
@@ -90,7 +95,7 @@ func sectionOf(c history.Change) string {
 	has := func(names ...string) bool { return history.HasLabel(c.Labels(), names...) }
 	t, conventional := history.ParseTitle(c.Title)
 	switch {
-	case has("breaking", "breaking-change", "semver-major", "semver:major"), t.Breaking, history.BreakingFooter(c.Body):
+	case has(history.BreakingLabels()...), t.Breaking, history.BreakingFooter(c.Body):
 		return breaking
 	case has("release-note"):
 		return highlights

@@ -110,7 +110,7 @@ func reasonOf(c history.Change) Reason {
 		bump  Bump
 		names []string
 	}{
-		{Major, []string{"breaking", "breaking-change", "semver-major", "semver:major"}},
+		{Major, history.BreakingLabels()},
 		{Minor, []string{"semver-minor", "semver:minor"}},
 		{Patch, []string{"semver-patch", "semver:patch"}},
 	} {
