@@ -311,6 +311,48 @@ func FuzzPullRequest(f *testing.F) {
 	})
 }
 
+// No table breaks, no section begins and no marker ends by what stands in a module's
+// path, a category's title or a co-author's name.
+func FuzzStructure(f *testing.F) {
+	for _, s := range []string{"a|b", "</details>", "\n## x", "<!-- /pgo-release: v1.1.0 -->", "`", "\\", "\u2028", "@all", "```\n"} {
+		f.Add(s, s, s)
+	}
+	row := regexp.MustCompile(`^\| (?:[^|\\]|\\.)* \| (?:[^|\\]|\\.)* \| (?:[^|\\]|\\.)* \|$`)
+	f.Fuzz(func(t *testing.T, path, title, name string) {
+		commits := line("x (#1)")
+		commits[0].Body = "Co-authored-by: " + name + " <x@y.example>\nCo-authored-by: Z <" + name + "@users.noreply.github.com>\n"
+		in := online(commits, pull(1, 1, "one"))
+		in.Tag, in.Repository = "v1.1.0", repository
+		in.Modules = notes.Modules{Direct: []notes.ModuleChange{{Path: path, From: title, To: name}}}
+		in.Categories = &notes.Categories{Categories: []notes.Category{{Title: title, Labels: []string{"*"}}}}
+		section := notes.New(in).Changelog()
+		lines := strings.Split(section, "\n")
+		var headings, rows, items, details int
+		for _, l := range lines {
+			headings += strings.Count(l[:min(1, len(l))], "#")
+			if strings.HasPrefix(l, "|") {
+				rows++
+				if l != "|---|---|---|" && !row.MatchString(l) {
+					t.Fatalf("row %q", l)
+				}
+			}
+			if strings.HasPrefix(l, "- ") {
+				items++
+			}
+			details += strings.Count(l, "details>")
+			if strings.Contains(strings.ReplaceAll(l, "@octocat", ""), "@") && regexp.MustCompile(`@[A-Za-z0-9]`).MatchString(strings.ReplaceAll(l, "@octocat", "")) {
+				t.Fatalf("mention in %q", l)
+			}
+		}
+		if headings != 3 || rows != 3 || items != 1 || details != 2 || strings.Count(section, "<!--") != 2 || !utf8.ValidString(section) {
+			t.Fatalf("%d headings, %d rows, %d items in\n%s", headings, rows, items, section)
+		}
+		if got, err := notes.UpdateChangelog(section, "v1.1.0", section); err != nil || got != section {
+			t.Fatalf("%v\n%q", err, got)
+		}
+	})
+}
+
 func BenchmarkMarkdown(b *testing.B) {
 	in := large(5000, 0)
 	in.Tag, in.Previous, in.Repository = "v1.1.0", "v1.0.0", repository

@@ -82,7 +82,7 @@ func (k Categories) section(c history.Change) string {
 	}
 	for _, category := range k.Categories {
 		takes := slices.Contains(category.Labels, "*") || history.HasLabel(c.Labels(), category.Labels...)
-		if takes && !category.Exclude.excludes(c) {
+		if takes && !category.Exclude.excludes(c) && Escape(category.Title) != "" {
 			return category.Title
 		}
 	}
