@@ -130,7 +130,10 @@ func (s *session) check(ctx context.Context) (checked, error) {
 		in.Tag, c.Proposed = c.Tag, true
 	}
 	if client != nil {
-		if in.Page, in.Served, err = s.elsewhere(ctx, client, c.Tag, true); err != nil {
+		if in.Page, _, err = s.elsewhere(ctx, client, c.Tag); err != nil {
+			return checked{}, err
+		}
+		if in.Served, err = s.served(ctx, client, c.Tag); err != nil {
 			return checked{}, err
 		}
 	}

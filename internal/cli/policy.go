@@ -128,20 +128,14 @@ func (s *session) loadAPI(ctx context.Context, commit string, m plan.Module) (_ 
 	return apidiff.Load(ctx, apidiff.Module{Dir: dir, Path: m.Path, Env: s.toolchain.Environ(), Vendored: m.Vendored})
 }
 
-// elsewhere is what others already have of a tag.
-func (s *session) elsewhere(ctx context.Context, client *github.Client, tag string, proxied bool) (page version.Page, served version.Served, err error) {
+// elsewhere is what GitHub already has of a tag, and the release where there is one.
+func (s *session) elsewhere(ctx context.Context, client *github.Client, tag string) (page version.Page, found *github.Page, err error) {
 	if page.Commit, err = client.TagCommit(ctx, tag); err != nil {
-		return page, served, err
+		return page, nil, err
 	}
-	found, err := client.Find(ctx, tag)
-	if err != nil {
-		return page, served, err
-	}
+	found, err = client.Find(ctx, tag)
 	page.Published = found != nil && !found.Draft
-	if proxied {
-		served, err = s.served(ctx, client, tag)
-	}
-	return page, served, err
+	return page, found, err
 }
 
 // served asks the module proxy about a version of a public module. A proxy that does

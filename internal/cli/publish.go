@@ -50,8 +50,7 @@ func (s *session) publish(ctx context.Context, o outside) (dist.Report, error) {
 	// Reading from GitHub goes on beside the compiler and ends it when it fails: there
 	// is no use in compiling what may not be published.
 	group, shared := errgroup.WithContext(ctx)
-	group.Go(func() (err error) { published, err = s.preflight(shared, o); return err })
-	group.Go(func() (err error) { written, err = s.judge(shared, o); return err })
+	group.Go(func() (err error) { written, published, err = s.judge(shared, o); return err })
 	group.Go(func() (err error) { result, err = s.make(shared); return err })
 	if err := group.Wait(); err != nil {
 		return dist.Report{}, err
@@ -91,27 +90,28 @@ func (s *session) publish(ctx context.Context, o outside) (dist.Report, error) {
 }
 
 // judge applies the whole version policy, with what only GitHub and the files can
-// tell, and writes the notes from the same history.
-func (s *session) judge(ctx context.Context, o outside) (notes.Notes, error) {
+// tell, and writes the notes from the same history. published tells whether the release is
+// public already.
+func (s *session) judge(ctx context.Context, o outside) (n notes.Notes, published bool, err error) {
 	in := plan.PolicyInput(s.config, s.facts)
 	var happened past
+	var page version.Page
+	var served version.Served
 	group, shared := errgroup.WithContext(ctx)
 	group.Go(func() (err error) {
 		happened, err = s.learn(shared, &in, s.plan.Verdict.Previous, s.plan.Verdict.Base, o.github)
 		return err
 	})
-	var page version.Page
-	var served version.Served
-	group.Go(func() (err error) {
-		page, served, err = s.elsewhere(shared, o.github, s.plan.Tag, o.proxied)
-		return err
-	})
+	group.Go(func() (err error) { page, err = s.preflight(shared, o); return err })
+	if o.proxied {
+		group.Go(func() (err error) { served, err = s.served(shared, o.github, s.plan.Tag); return err })
+	}
 	if err := group.Wait(); err != nil {
-		return notes.Notes{}, err
+		return notes.Notes{}, false, err
 	}
 	in.Page, in.Served = page, served
 	verdict := version.Judge(in)
-	return notes.New(s.notesInput(happened, verdict)), s.judged(verdict)
+	return notes.New(s.notesInput(happened, verdict)), page.Published, s.judged(verdict)
 }
 
 // keepNotes writes the whole notes beside the release and gives what fits the page;
@@ -128,36 +128,30 @@ func (s *session) keepNotes(n notes.Notes, how string, signed *release.Signed) (
 	return body + how, nil
 }
 
-// preflight asks GitHub whether the release can be published at all, and tells
-// whether it already is.
-func (s *session) preflight(ctx context.Context, o outside) (published bool, err error) {
+// preflight asks GitHub whether the release can be published at all, and what is there.
+func (s *session) preflight(ctx context.Context, o outside) (page version.Page, err error) {
 	err = task.Track(ctx, s.reporter.Progress, "preflight", "GitHub", 0, func(stage func(string)) (string, error) {
 		stage("asking")
-		commit, err := o.github.TagCommit(ctx, s.plan.Tag)
-		if err != nil {
+		there, found, err := s.elsewhere(ctx, o.github, s.plan.Tag)
+		if page = there; err != nil {
 			return "", err
 		}
-		if commit != "" && commit != s.plan.Commit {
+		if page.Commit != "" && page.Commit != s.plan.Commit && !page.Published { // else it is for the policy to say
 			return "", release.Reject("fetch the tags again (git fetch --tags --force), or release the next version",
-				"tag %q names commit %s on GitHub and %s here", s.plan.Tag, commit, s.plan.Commit)
+				"tag %q names commit %s on GitHub and %s here", s.plan.Tag, page.Commit, s.plan.Commit)
 		}
 		if err := o.github.CheckWrite(ctx, s.plan.Tag, s.plan.Verdict.Previous); err != nil {
 			return "", err
 		}
-		page, err := o.github.Find(ctx, s.plan.Tag)
-		if err != nil {
-			return "", err
-		}
-		published = page != nil && !page.Draft
 		switch {
-		case page == nil:
+		case found == nil:
 			return "nothing there yet", nil
-		case published:
-			return page.URL + " is published; what is missing will be added", nil
+		case page.Published:
+			return found.URL + " is published; what is missing will be added", nil
 		}
-		return page.URL + " is a draft; it will be finished", nil
+		return found.URL + " is a draft; it will be finished", nil
 	})
-	return published, err
+	return page, err
 }
 
 // attester wires signing to the edges of Attest.
