@@ -10,6 +10,7 @@
 package apidiff
 
 import (
+	"context"
 	"fmt"
 	"go/types"
 	"maps"
@@ -34,12 +35,34 @@ type Difference struct {
 // path below the module's, so a module that moved from /v1 to /v2 is compared too; there
 // its own types, used in another of its packages, count as changed because their names
 // did. Lines name objects relative to the module ("./sub.T.Field: added") and packages by
-// their import path. An error means that nothing is known about the difference.
-func Compare(old, new API) (Difference, error) {
+// their import path. An error means that nothing is known about the difference. A
+// cancelled context ends the waiting: what goes on has no effect.
+func Compare(ctx context.Context, old, new API) (Difference, error) {
+	type answer struct {
+		difference Difference
+		err        error
+	}
+	done := make(chan answer, 1)
+	go func() {
+		d, err := compare(ctx, old, new)
+		done <- answer{d, err}
+	}()
+	select {
+	case <-ctx.Done():
+		return Difference{}, context.Cause(ctx)
+	case a := <-done:
+		return a.difference, a.err
+	}
+}
+
+func compare(ctx context.Context, old, new API) (Difference, error) {
 	var d Difference
 	paths := append(slices.Collect(maps.Keys(old.packages)), slices.Collect(maps.Keys(new.packages))...)
 	slices.Sort(paths)
 	for _, below := range slices.Compact(paths) {
+		if ctx.Err() != nil {
+			return Difference{}, context.Cause(ctx)
+		}
 		c := comparison{prefix: prefix(below), old: old.packages[below], new: new.packages[below]}
 		if err := c.run(old.path, new.path); err != nil {
 			return Difference{}, fmt.Errorf("comparing package %q: %w", old.path+below, err)

@@ -1,6 +1,8 @@
 package apidiff_test
 
 import (
+	"context"
+	"errors"
 	"fmt"
 	"os"
 	"os/exec"
@@ -68,7 +70,7 @@ type differ struct{ name, old, new, want string }
 
 func (c differ) run(t *testing.T) {
 	t.Helper()
-	d, err := apidiff.Compare(load(t, c.old), load(t, c.new))
+	d, err := apidiff.Compare(t.Context(), load(t, c.old), load(t, c.new))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -191,9 +193,19 @@ func TestCompareModules(t *testing.T) {
 // Some changes make apidiff panic, which must not look like no difference.
 func TestCompareCannot(t *testing.T) {
 	old := load(t, "-- sub/p.go --\npackage p\ntype T int\ntype A = T\nfunc (a *A) M() {}\n")
-	d, err := apidiff.Compare(old, load(t, "-- sub/p.go --\npackage p\ntype T int\ntype A = T\n"))
+	d, err := apidiff.Compare(t.Context(), old, load(t, "-- sub/p.go --\npackage p\ntype T int\ntype A = T\n"))
 	if err == nil || !strings.HasPrefix(err.Error(), `comparing package "example.com/m/sub": apidiff cannot compare it: `) || d.Incompatible != nil {
 		t.Errorf("%v, %v", d, err)
+	}
+}
+
+func TestCompareIsCancelled(t *testing.T) {
+	api := load(t, "-- p.go --\npackage m\nfunc F() {}\n")
+	ctx, cancel := context.WithCancelCause(t.Context())
+	cause := errors.New("interrupted")
+	cancel(cause)
+	if _, err := apidiff.Compare(ctx, api, api); !errors.Is(err, cause) {
+		t.Errorf("%v", err)
 	}
 }
 
@@ -214,12 +226,12 @@ func TestCompareIsStable(t *testing.T) {
 	stdout := os.Stdout
 	os.Stdout = out
 	defer func() { os.Stdout = stdout }()
-	first, err := apidiff.Compare(old, new)
+	first, err := apidiff.Compare(t.Context(), old, new)
 	if err != nil || len(first.Incompatible) != 20*6 || len(first.Compatible) != 20*2 {
 		t.Fatalf("%d incompatible, %d compatible, %v", len(first.Incompatible), len(first.Compatible), err)
 	}
 	for range 20 {
-		if again, err := apidiff.Compare(old, new); err != nil || !reflect.DeepEqual(first, again) {
+		if again, err := apidiff.Compare(t.Context(), old, new); err != nil || !reflect.DeepEqual(first, again) {
 			t.Fatalf("first %v, then %v, %v", first, again, err)
 		}
 	}
@@ -233,14 +245,14 @@ func TestCompareIsStable(t *testing.T) {
 
 // A line is one line, of a length that a log can show.
 func TestCompareLines(t *testing.T) {
-	d, err := apidiff.Compare(load(t, "var V struct{ A int `a:\"\x1b[31m\n::error::\"`; B [1]int }"), load(t, "var V "+strings.Repeat("[]", 5000)+"int"))
+	d, err := apidiff.Compare(t.Context(), load(t, "var V struct{ A int `a:\"\x1b[31m\n::error::\"`; B [1]int }"), load(t, "var V "+strings.Repeat("[]", 5000)+"int"))
 	if err != nil || len(d.Incompatible) != 1 {
 		t.Fatalf("%v, %v", d, err)
 	}
 	if line := d.Incompatible[0]; strings.ContainsAny(line, "\x1b\n") || len(line) > 600 || !strings.HasPrefix(line, "V: changed from struct{A int") {
 		t.Errorf("%q", line)
 	}
-	if d, err := apidiff.Compare(apidiff.API{}, apidiff.API{}); err != nil || d.Incompatible != nil || d.Compatible != nil {
+	if d, err := apidiff.Compare(t.Context(), apidiff.API{}, apidiff.API{}); err != nil || d.Incompatible != nil || d.Compatible != nil {
 		t.Errorf("nothing and nothing: %v, %v", d, err)
 	}
 }

@@ -10,9 +10,10 @@ import (
 // constraint accepts. Accepting fewer is incompatible. Accepting more is compatible: it
 // only breaks generic code of a consumer that relies on what the constraint excluded.
 func (c *comparison) typeSets() {
+	changed := c.changed()
 	for _, name := range c.old.Scope().Names() {
 		before, after := c.old.Scope().Lookup(name), c.new.Scope().Lookup(name)
-		if after == nil || !before.Exported() || c.hasChanged(name) {
+		if after == nil || !before.Exported() || changed[name] {
 			continue
 		}
 		oldList, newList := parameters(before), parameters(after)
@@ -48,11 +49,15 @@ func (c *comparison) constraint(before, after types.Object) {
 	})
 }
 
-// hasChanged tells whether apidiff found that an object is another one.
-func (c *comparison) hasChanged(name string) bool {
-	return slices.ContainsFunc(c.Incompatible, func(line string) bool {
-		return strings.HasPrefix(line, c.prefix+name+": changed from ")
-	})
+// changed are the names of the objects that apidiff found to be other ones.
+func (c *comparison) changed() map[string]bool {
+	names := map[string]bool{}
+	for _, line := range c.Incompatible {
+		if name, _, ok := strings.Cut(line, ": changed from "); ok {
+			names[strings.TrimPrefix(name, c.prefix)] = true
+		}
+	}
+	return names
 }
 
 // difference is how something about an object is described in the two APIs. It is wider

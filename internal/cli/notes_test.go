@@ -80,7 +80,9 @@ func TestNotesCost(t *testing.T) {
 	if code != 0 {
 		t.Fatalf("exit code %d\n%s", code, &stderr)
 	}
-	if got := len(server.Calls()); got > 30 {
+	got := len(server.Calls())
+	t.Logf("%d requests", got)
+	if got > 30 {
 		t.Errorf("%d requests", got)
 	}
 	if got := strings.Count(out.String(), "\n- change number "); got != 1000 {

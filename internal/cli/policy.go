@@ -111,7 +111,7 @@ func (s *session) differences(ctx context.Context, before repo.Base, base string
 	if err != nil {
 		return apidiff.Difference{}, fmt.Errorf("%.7s: %w", s.facts.Commit, err)
 	}
-	return apidiff.Compare(old, current)
+	return apidiff.Compare(ctx, old, current)
 }
 
 // loadAPI reads what the module exports at a commit.
