@@ -30,17 +30,6 @@ type API struct {
 	packages map[string]*types.Package // by path below the module's: "" or "/sub"
 }
 
-// Packages are the import paths of the packages that other modules can import,
-// sorted. Of a module that holds only commands and internal packages there are none.
-func (a API) Packages() []string {
-	var paths []string
-	for _, p := range a.packages {
-		paths = append(paths, p.Path())
-	}
-	slices.Sort(paths)
-	return paths
-}
-
 // Load reads the API of a module from source, as the platform of m.Env sees it.
 // Commands, internal packages, nested modules and tests are no part of it. Bodies of
 // functions say nothing about an API and are not checked; any other error in a package

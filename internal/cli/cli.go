@@ -100,6 +100,7 @@ func exitCode(ctx context.Context, err error) int {
 // app is one run of the command line.
 type app struct {
 	World
+	name     string // of the command
 	reporter *ui.Reporter
 	values   config.Values
 }
@@ -177,6 +178,7 @@ func (a *app) command(c *cobra.Command, run func(ctx context.Context, args []str
 				given[o.Name] = f.Value.String()
 			}
 		}
+		a.name = name
 		var err error
 		if a.values, err = config.Resolve(name, given, a.getenv); err != nil {
 			return err

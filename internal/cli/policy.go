@@ -222,9 +222,10 @@ func (s *session) learn(ctx context.Context, in *version.Input, previous, base s
 }
 
 // deepen completes a shallow clone in a job, where it is thrown away afterwards.
-// Elsewhere it is the user's to complete, and the version policy says how.
+// Elsewhere it is the user's to complete, and the version policy says how; and what build
+// makes depends on no other version.
 func (a *app) deepen(ctx context.Context, r *repo.Repo, inActions bool) error {
-	if !r.Shallow() || !inActions {
+	if !r.Shallow() || !inActions || a.name == "build" {
 		return nil
 	}
 	return task.Track(ctx, a.reporter.Progress, "check", "shallow clone", 0, func(stage func(string)) (string, error) {
