@@ -128,11 +128,11 @@ func (s *session) writeNotes(n notes.Notes) error {
 		if output == "" {
 			output = filepath.Join(s.dir, "CHANGELOG.md")
 		}
-		old, err := os.ReadFile(output)
-		if err != nil && !errors.Is(err, fs.ErrNotExist) {
-			return fmt.Errorf("updating the changelog: %w", err)
+		old, err := readChangelog(output)
+		if err != nil {
+			return err
 		}
-		text, err := notes.UpdateChangelog(string(old), n.Tag, n.Changelog())
+		text, err := notes.UpdateChangelog(old, n.Tag, n.Changelog())
 		if err != nil {
 			return release.Reject("", "updating %q: %w", output, err)
 		}
@@ -157,6 +157,27 @@ func (s *session) writeNotes(n notes.Notes) error {
 		return s.print(string(text))
 	}
 	return s.replace(output, text)
+}
+
+// maxChangelog bounds a changelog, in bytes.
+const maxChangelog = 64 << 20
+
+// readChangelog reads a changelog; empty where there is none yet.
+func readChangelog(name string) (string, error) {
+	info, err := os.Stat(name)
+	switch {
+	case errors.Is(err, fs.ErrNotExist):
+		return "", nil
+	case err != nil:
+		return "", fmt.Errorf("updating %q: %w", name, err)
+	case !info.Mode().IsRegular() || info.Size() > maxChangelog:
+		return "", release.Misuse("name a Markdown file", "updating %q: it is no file, or has more than %d bytes", name, maxChangelog)
+	}
+	text, err := os.ReadFile(name)
+	if err != nil {
+		return "", fmt.Errorf("updating %q: %w", name, err)
+	}
+	return string(text), nil
 }
 
 // replace writes a file that the user named: at once and with its mode where there is one
