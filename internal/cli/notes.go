@@ -247,19 +247,24 @@ func (s *session) local(ctx context.Context, previous, base string) (past, error
 	p := past{since: all, judged: all, shipped: all}
 	group, shared := errgroup.WithContext(ctx)
 	group.Go(func() (err error) { p.since, err = s.since(shared, previous, s.released()); return err })
-	group.Go(func() (err error) {
-		if base != "" {
-			p.judged, err = s.since(shared, base, s.facts.Nested)
-		}
-		return err
-	})
+	// Mostly the two are one range, which is read once.
+	apart := base != "" && (base != previous || len(s.facts.Nested) > 0)
+	if apart {
+		group.Go(func() (err error) { p.judged, err = s.since(shared, base, s.facts.Nested); return err })
+	}
 	group.Go(func() (err error) {
 		p.shipped.Commits, err = s.repo.Beside(shared, previous, s.facts.Commit)
 		return err
 	})
 	group.Go(func() (err error) { p.categories, err = s.categories(shared); return err })
 	group.Go(func() (err error) { p.modules, err = s.modules(shared, previous); return err })
-	return p, group.Wait()
+	if err := group.Wait(); err != nil {
+		return past{}, err
+	}
+	if base != "" && !apart {
+		p.judged = p.since
+	}
+	return p, nil
 }
 
 // since are the commits after a tag, of which those count that touch the module outside

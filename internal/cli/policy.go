@@ -35,7 +35,8 @@ func (s *session) readSource(ctx context.Context, base string) (found source, er
 	if !s.facts.Module.Vendored { // the vendor directory is what is built, and go.sum is not asked
 		group.Go(func() (err error) { found.sums, err = s.checkSums(shared); return err })
 	}
-	return found, group.Wait()
+	err = group.Wait()
+	return found, err
 }
 
 func (s *session) checkSums(ctx context.Context) (found version.Sums, err error) {

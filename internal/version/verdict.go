@@ -26,7 +26,7 @@ type Input struct {
 
 	Changes []history.Change // since the previous stable version, newest first
 	API     API              // against the previous stable version
-	Moved   string           // module path of the previous stable version where it was another one
+	Moved   string           // module path of the previous stable version, which may be the same; empty: not known
 	Sums    Sums
 	Page    Page
 	Served  Served
