@@ -107,7 +107,8 @@ func (s *session) onStage(stage *rehearsal.Stage) (outside, error) {
 	}
 	token := action.Token(stage.Getenv(s.getenv), nil)
 	o.signer = sign.NewSigner(o.trust, token, nil)
-	o.signer.Want = s.identity(o.workflow)
+	want := s.identity(o.workflow)
+	o.signer.Want = &want
 	return o, nil
 }
 

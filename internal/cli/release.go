@@ -88,7 +88,8 @@ func (s *session) online(ctx context.Context, actions *action.Runner, inActions 
 		return outside{}, err
 	}
 	o.signer = sign.NewSigner(o.trust, identity, nil)
-	o.signer.Want = s.identity(o.workflow)
+	want := s.identity(o.workflow)
+	o.signer.Want = &want
 	return o, nil
 }
 

@@ -1,8 +1,10 @@
 package sign
 
 import (
+	"errors"
 	"fmt"
 	"regexp"
+	"slices"
 	"strings"
 
 	"github.com/sigstore/sigstore-go/pkg/fulcio/certificate"
@@ -20,9 +22,13 @@ type Identity struct {
 	Commit     string // full hash: and for this commit
 	Tag        string // and for this tag: the ref is refs/tags/TAG
 
-	// AllowBranches accepts, beside the tag, any branch of the repository: a release
-	// that is dispatched from a branch makes its own tag.
-	AllowBranches bool
+	// Branches are accepted beside the tag, by name: a release that is dispatched from
+	// one of them makes its own tag. The commit has to be the same all the same.
+	Branches []string
+
+	// AnySource accepts every commit and every ref of the repository, for what no
+	// release stands for. Commit, Tag and Branches must be empty then.
+	AnySource bool
 
 	// Workflow is the URI of the workflow that signed. One that ends in "/" is a
 	// folder of workflows; any other names one workflow, at every ref unless it
@@ -37,9 +43,9 @@ type rules struct {
 	workflow   *regexp.Regexp // of the whole SAN
 	readable   string         // the same for people
 	repository string         // URI
+	anySource  bool
 	commit     string
-	ref        string // empty: no ref but branches
-	branches   bool   // any branch will do, too
+	refs       []string // accepted ones
 }
 
 // rules fails where the identity leaves something open: an empty field must not mean
@@ -48,11 +54,8 @@ func (w Identity) rules() (rules, error) {
 	if !regexp.MustCompile(`^[\w.-]+/[\w.-]+$`).MatchString(w.Repository) {
 		return rules{}, fmt.Errorf("expecting an identity: repository %q: want owner/name", w.Repository)
 	}
-	if !regexp.MustCompile(`^([0-9a-f]{40}|[0-9a-f]{64})$`).MatchString(w.Commit) {
-		return rules{}, fmt.Errorf("expecting an identity: commit %q: want the full hash", w.Commit)
-	}
-	if w.Tag == "" && !w.AllowBranches {
-		return rules{}, fmt.Errorf("expecting an identity: no tag, and branches are not allowed")
+	if err := w.checkSource(); err != nil {
+		return rules{}, fmt.Errorf("expecting an identity: %w", err)
 	}
 	workflow := w.Workflow
 	if workflow == "" {
@@ -64,12 +67,32 @@ func (w Identity) rules() (rules, error) {
 	}
 	out := rules{
 		workflow: pattern, readable: workflow,
-		repository: github + w.Repository, commit: w.Commit, branches: w.AllowBranches,
+		repository: github + w.Repository, commit: w.Commit, anySource: w.AnySource,
 	}
 	if w.Tag != "" {
-		out.ref = "refs/tags/" + w.Tag
+		out.refs = append(out.refs, "refs/tags/"+w.Tag)
+	}
+	for _, branch := range w.Branches {
+		out.refs = append(out.refs, "refs/heads/"+branch)
 	}
 	return out, nil
+}
+
+// checkSource fails where commit and refs say too little, or too much.
+func (w Identity) checkSource() error {
+	switch {
+	case w.AnySource && (w.Commit != "" || w.Tag != "" || len(w.Branches) > 0):
+		return errors.New("any source, and one in particular")
+	case w.AnySource:
+		return nil
+	case !regexp.MustCompile(`^([0-9a-f]{40}|[0-9a-f]{64})$`).MatchString(w.Commit):
+		return fmt.Errorf("commit %q: want the full hash", w.Commit)
+	case w.Tag == "" && len(w.Branches) == 0:
+		return errors.New("neither a tag nor a branch")
+	case slices.Contains(w.Branches, ""):
+		return errors.New("a branch without a name")
+	}
+	return nil
 }
 
 // workflowPattern matches the SANs that a workflow URI stands for (see Identity).
@@ -98,17 +121,14 @@ func (r rules) check(c certificate.Summary) error {
 		return differ("workflow", c.SubjectAlternativeName, r.readable)
 	case !strings.EqualFold(c.SourceRepositoryURI, r.repository):
 		return differ("repository", c.SourceRepositoryURI, r.repository)
+	case r.anySource:
+		return nil
 	case c.SourceRepositoryDigest != r.commit:
 		return differ("commit", c.SourceRepositoryDigest, r.commit)
+	case c.SourceRepositoryRef == "" || !slices.Contains(r.refs, c.SourceRepositoryRef):
+		return differ("ref", c.SourceRepositoryRef, strings.Join(r.refs, " or "))
 	}
-	if ref := c.SourceRepositoryRef; ref != "" && ref == r.ref || r.branches && strings.HasPrefix(ref, "refs/heads/") {
-		return nil
-	}
-	accepted := r.ref
-	if r.branches {
-		accepted = strings.TrimPrefix(accepted+" or refs/heads/…", " or ")
-	}
-	return differ("ref", c.SourceRepositoryRef, accepted)
+	return nil
 }
 
 // differ says which rule does not hold.

@@ -17,6 +17,8 @@ func TestIdentityIncomplete(t *testing.T) {
 		"short commit":       func(w *Identity) { w.Commit = commit[:7] },
 		"upper-case commit":  func(w *Identity) { w.Commit = strings.ToUpper(commit) },
 		"no ref":             func(w *Identity) { w.Tag = "" },
+		"nameless branch":    func(w *Identity) { w.Branches = []string{""} },
+		"any and one":        func(w *Identity) { w.AnySource = true },
 		"elsewhere":          func(w *Identity) { w.Workflow = "https://gitlab.com/octo-org/octo-repo/ci.yml" },
 		"workflow of nobody": func(w *Identity) { w.Workflow = "https://github.com/" },
 		"whole repository":   func(w *Identity) { w.Workflow = "https://github.com/octo-org/octo-repo/" },

@@ -3,19 +3,19 @@ package sign
 import (
 	"context"
 	"crypto"
-	"crypto/ecdsa"
 	"crypto/rand"
 	"crypto/sha256"
 	"crypto/x509"
+	"encoding/base64"
 	"encoding/pem"
 
 	protobundle "github.com/sigstore/protobuf-specs/gen/pb-go/bundle/v1"
 	protocommon "github.com/sigstore/protobuf-specs/gen/pb-go/common/v1"
 )
 
-// key is a sign.Keypair that signs messages: ECDSA P-256 over their SHA-256. It
-// lives as long as its certificate and is never written anywhere.
-type key struct{ *ecdsa.PrivateKey }
+// key is a sign.Keypair that signs messages: ECDSA P-256 over their SHA-256. One that
+// was made for a certificate lives as long as that and is never written anywhere.
+type key struct{ crypto.Signer }
 
 func (key) GetHashAlgorithm() protocommon.HashAlgorithm { return protocommon.HashAlgorithm_SHA2_256 }
 
@@ -23,9 +23,23 @@ func (key) GetSigningAlgorithm() protocommon.PublicKeyDetails {
 	return protocommon.PublicKeyDetails_PKIX_ECDSA_P256_SHA_256
 }
 
-func (key) GetHint() []byte                  { return nil }
 func (key) GetKeyAlgorithm() string          { return "ECDSA" }
 func (k key) GetPublicKey() crypto.PublicKey { return k.Public() }
+
+// GetHint names the public key where a bundle has no certificate, as cosign names it.
+func (k key) GetHint() []byte {
+	der, err := x509.MarshalPKIXPublicKey(k.Public())
+	if err != nil {
+		return nil // only a hint
+	}
+	return []byte(hintOf(der))
+}
+
+// hintOf is the SHA-256 of a public key (PKIX, DER) in base64.
+func hintOf(der []byte) string {
+	sum := sha256.Sum256(der)
+	return base64.StdEncoding.EncodeToString(sum[:])
+}
 
 func (k key) GetPublicKeyPem() (string, error) {
 	der, err := x509.MarshalPKIXPublicKey(k.Public())

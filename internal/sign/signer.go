@@ -34,17 +34,17 @@ const (
 type Token func(ctx context.Context, audience string) (string, error)
 
 // Signer signs with one token, one key and one certificate, which it fetches with the
-// first signature and replaces when the certificate is about to end. Its methods may
-// be called from several goroutines.
+// first signature and replaces when the certificate is about to end; or with a key
+// pair (NewKeySigner). Its methods may be called from several goroutines.
 //
 // Its errors name the service, its host and what it answered. A token that cannot be
 // had is a release.Problem of class Authorisation; one for something else than Want,
 // of class Rejected.
 type Signer struct {
 	// Want is whom to sign as. The token is compared with it before anything becomes
-	// public. The zero value stands for whatever the token says. To be set before the
+	// public. Without it (nil), it is whoever the token names. To be set before the
 	// first call.
-	Want Identity
+	Want *Identity
 
 	// Wait passes the time between two attempts; nil: it sleeps. To be set before the
 	// first call.
@@ -70,7 +70,7 @@ func NewSigner(trust Trust, token Token, transport http.RoundTripper) *Signer {
 }
 
 // Identity is the SAN of the certificate that the signer signs with: the URI of the
-// workflow, with its ref. It is fetched where there is none yet.
+// workflow, with its ref. It is fetched where there is none yet. Empty for a key pair.
 func (s *Signer) Identity(ctx context.Context) (string, error) {
 	current, err := s.credential(ctx)
 	if err != nil {
@@ -166,29 +166,17 @@ func (s *Signer) sign(ctx context.Context, what func(key) (sign.Content, sign.Ke
 
 // bundle signs once, with clients that serve this call alone.
 func (s *Signer) bundle(ctx context.Context, current *credential, content sign.Content, keypair sign.Keypair) ([]byte, error) {
-	options := sign.BundleOptions{Context: ctx, CertificateProvider: current}
-	config := s.trust.config
-	logs, err := root.SelectServices(config.RekorLogURLs(), config.RekorLogURLsConfig(), sign.RekorAPIVersions, s.now())
-	if err != nil {
-		return nil, fmt.Errorf("choosing a transparency log: %w", err)
+	options := sign.BundleOptions{Context: ctx}
+	if current.cert != nil {
+		options.CertificateProvider = current
 	}
-	witnessed := true // the logs attest a time
-	for _, log := range logs {
-		client, err := logClient(log, s.to(ctx, "Rekor"))
+	if s.trust.config != nil {
+		witnessed, err := s.addLogs(ctx, &options)
 		if err != nil {
 			return nil, err
 		}
-		options.TransparencyLogs = append(options.TransparencyLogs, client)
-		witnessed = witnessed && log.MajorAPIVersion == 1
-	}
-	if urls := config.TimestampAuthorityURLs(); len(urls) > 0 || !witnessed {
-		authorities, err := root.SelectServices(urls, config.TimestampAuthorityURLsConfig(), sign.TimestampAuthorityAPIVersions, s.now())
-		if err != nil {
-			return nil, fmt.Errorf("choosing a timestamp authority: %w", err)
-		}
-		for _, authority := range authorities {
-			options.TimestampAuthorities = append(options.TimestampAuthorities, sign.NewTimestampAuthority(
-				&sign.TimestampAuthorityOptions{URL: authority.URL, Timeout: -1, Transport: s.to(ctx, "the timestamp authority")}))
+		if err := s.addTimestamps(ctx, &options, witnessed); err != nil {
+			return nil, err
 		}
 	}
 	signed, err := sign.Bundle(content, keypair, options)
@@ -200,6 +188,49 @@ func (s *Signer) bundle(ctx context.Context, current *credential, content sign.C
 		return nil, fmt.Errorf("encoding the bundle: %w", err)
 	}
 	return text, nil
+}
+
+// addLogs chooses the logs that a signature is entered in, none where the instance keeps
+// none, and tells whether they attest its time.
+func (s *Signer) addLogs(ctx context.Context, options *sign.BundleOptions) (witnessed bool, err error) {
+	config := s.trust.config
+	urls := config.RekorLogURLs()
+	if len(urls) == 0 && (s.trust.logless() || s.trust.key != nil) {
+		return false, nil
+	}
+	logs, err := root.SelectServices(urls, config.RekorLogURLsConfig(), sign.RekorAPIVersions, s.now())
+	if err != nil {
+		return false, fmt.Errorf("choosing a transparency log: %w", err)
+	}
+	witnessed = true
+	for _, log := range logs {
+		client, err := logClient(log, s.to(ctx, "Rekor"))
+		if err != nil {
+			return false, err
+		}
+		options.TransparencyLogs = append(options.TransparencyLogs, client)
+		witnessed = witnessed && log.MajorAPIVersion == 1
+	}
+	return witnessed, nil
+}
+
+// addTimestamps chooses the authorities that attest when a signature was made; without
+// one, its time must be witnessed otherwise.
+func (s *Signer) addTimestamps(ctx context.Context, options *sign.BundleOptions, witnessed bool) error {
+	config := s.trust.config
+	urls := config.TimestampAuthorityURLs()
+	if len(urls) == 0 && (witnessed || s.trust.key != nil) {
+		return nil
+	}
+	authorities, err := root.SelectServices(urls, config.TimestampAuthorityURLsConfig(), sign.TimestampAuthorityAPIVersions, s.now())
+	if err != nil {
+		return fmt.Errorf("choosing a timestamp authority: %w", err)
+	}
+	for _, authority := range authorities {
+		options.TimestampAuthorities = append(options.TimestampAuthorities, sign.NewTimestampAuthority(
+			&sign.TimestampAuthorityOptions{URL: authority.URL, Timeout: -1, Transport: s.to(ctx, "the timestamp authority")}))
+	}
+	return nil
 }
 
 // to is the transport to a service for one call.

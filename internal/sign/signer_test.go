@@ -22,7 +22,8 @@ import (
 func TestBlob(t *testing.T) {
 	s := start(t, workflow())
 	signer := signerOf(t, s)
-	signer.Want = identity()
+	want := identity()
+	signer.Want = &want
 	bundle, err := signer.Blob(t.Context(), blob(0))
 	if err != nil {
 		t.Fatal(err)
@@ -241,15 +242,16 @@ func TestWant(t *testing.T) {
 		"workflow":   {func(w *Identity) { w.Workflow = "https://github.com/octo-org/octo-repo/.github/workflows/ci.yml" }, "workflow: found"},
 	} {
 		signer := signerOf(t, s)
-		signer.Want = identity()
-		c.change(&signer.Want)
+		want := identity()
+		c.change(&want)
+		signer.Want = &want
 		_, err := signer.Blob(t.Context(), blob(0))
 		if err == nil || !strings.Contains(err.Error(), c.rule) || release.ClassOf(err) != release.Rejected || release.HintOf(err) == "" {
 			t.Errorf("%s: got %v", name, err)
 		}
 	}
 	signer := signerOf(t, s)
-	signer.Want = Identity{Repository: "octo-org/octo-repo"}
+	signer.Want = &Identity{Repository: "octo-org/octo-repo"}
 	if _, err := signer.Blob(t.Context(), blob(0)); err == nil {
 		t.Error("signed for an identity that leaves things open")
 	}

@@ -1,6 +1,6 @@
-// Package sign signs files and in-toto statements with the identity of the workflow
-// that runs, through Sigstore and without a key that has to be kept, and verifies
-// such signatures.
+// Package sign signs files and in-toto statements, and verifies such signatures:
+// with the identity of the workflow that runs, through Sigstore and without a key that
+// has to be kept; or, outside of workflows, with a key pair that cosign made.
 //
 // A signature is a Sigstore bundle v0.3, as JSON
 // (https://docs.sigstore.dev/about/bundle/): the signature, the certificate that
@@ -15,28 +15,37 @@
 // user will get, and then the rules of Identity on top of it.
 //
 // The package writes to no log and reads no environment, except that PublicTrust
-// honours TUF_ROOT, TUF_MIRROR and TUF_ROOT_JSON.
+// honours TUF_ROOT, TUF_MIRROR and TUF_ROOT_JSON, and GitHubTrust TUF_ROOT.
 package sign
 
 import (
-	"context"
 	"errors"
 	"fmt"
 	"io"
 	"os"
 
-	"github.com/sigstore/cosign/v2/pkg/cosign"
 	"github.com/sigstore/sigstore-go/pkg/root"
 
 	"github.com/org/pgo-release/internal/release"
 )
 
 // Trust is what signatures are made with and checked against: the certificates and
-// keys of a Sigstore instance, and the addresses of its services. The zero value
-// trusts nobody, so it verifies nothing and signs nothing.
+// keys of a Sigstore instance, and the addresses of its services; or one public key.
+// The zero value trusts nobody, so it verifies nothing and signs nothing.
+//
+// A trusted root decides what a signature needs beside a certificate: its SCT, an
+// entry in a transparency log, and a witnessed time. One that names no log at all, of
+// neither kind, is an instance that keeps none, as GitHub's own is: there, a signed
+// timestamp takes their place.
 type Trust struct {
 	root   root.TrustedMaterial
 	config *root.SigningConfig // nil: for verifying only
+	key    *publicKey          // nil: certificates are trusted, not a key
+}
+
+// logless tells whether the instance keeps no logs.
+func (t Trust) logless() bool {
+	return t.root != nil && len(t.root.RekorLogs()) == 0 && len(t.root.CTLogs()) == 0
 }
 
 // LoadTrust reads a trusted root and a signing config from files in Sigstore's
@@ -61,54 +70,6 @@ func LoadTrust(trustedRootPath, signingConfigPath string) (Trust, error) {
 		return Trust{}, release.Misuse("", "reading signing config %q: %w", signingConfigPath, err)
 	}
 	return t, nil
-}
-
-// PublicTrust is Sigstore's public instance, fetched through TUF
-// (https://docs.sigstore.dev/about/security/#tuf) and cached where cosign caches it.
-func PublicTrust(ctx context.Context) (Trust, error) { return within(ctx, fetchTrust) }
-
-// within waits for fetch no longer than the context allows. The library behind fetch
-// takes no context; what it was doing ends by its own timeouts.
-func within(ctx context.Context, fetch func() (Trust, error)) (Trust, error) {
-	type fetched struct {
-		trust Trust
-		err   error
-	}
-	done := make(chan fetched, 1)
-	go func() {
-		t, err := fetch()
-		done <- fetched{t, err}
-	}()
-	select {
-	case got := <-done:
-		return got.trust, got.err
-	case <-ctx.Done():
-		return Trust{}, fmt.Errorf("fetching Sigstore's trusted root: %w", context.Cause(ctx))
-	}
-}
-
-func fetchTrust() (Trust, error) {
-	problem := func(what string, err error) error {
-		return &release.Problem{
-			Err: fmt.Errorf("fetching Sigstore's %s: %w", what, err),
-			Tip: "it comes from tuf-repo-cdn.sigstore.dev, or from the mirror that TUF_MIRROR and TUF_ROOT_JSON name",
-		}
-	}
-	material, err := cosign.TrustedRoot()
-	if err != nil {
-		return Trust{}, problem("trusted root", err)
-	}
-	config, err := cosign.SigningConfig()
-	if err == nil {
-		var text []byte
-		if text, err = config.MarshalJSON(); err == nil {
-			config, err = parseConfig(text)
-		}
-	}
-	if err != nil {
-		return Trust{}, problem("signing config", err)
-	}
-	return Trust{root: material, config: config}, nil
 }
 
 // parseConfig reads a signing config. The library takes one that says nothing about

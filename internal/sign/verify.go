@@ -16,15 +16,25 @@ import (
 	"github.com/org/pgo-release/internal/release"
 )
 
-// Signature is what a verified bundle says about its origin.
+// Signature is what a verified bundle says about its origin. Of what a key signed, only
+// Key and Time are known.
 type Signature struct {
+	Key        string    // SHA-256 of the public key that signed, in base64; empty: a workflow signed
 	SAN        string    // URI of the workflow that signed, with its ref
 	Issuer     string    // of the token; always Issuer
 	Repository string    // owner/name that the workflow ran for
 	Commit     string    // that it ran for
 	Ref        string    // that it ran for, such as refs/tags/v1.2.3
 	Trigger    string    // event that started it, such as push
-	Time       time.Time // earliest witnessed time of the signature, UTC
+	Time       time.Time // earliest witnessed time of the signature, UTC; zero: of none
+}
+
+// Signer names who signed, for people.
+func (s Signature) Signer() string {
+	if s.Key != "" {
+		return "key SHA256:" + s.Key
+	}
+	return s.SAN
 }
 
 // maxBundle bounds a bundle, in bytes. The largest hold a statement with all its
@@ -33,13 +43,15 @@ const maxBundle = 16 << 20
 
 // VerifyBlob checks a bundle over a file with this digest: signature, certificate
 // with its SCT, log entry and timestamp against the trusted root, then the identity.
-// The error names the rule that does not hold, what was found and what was expected.
+// Where a public key is trusted, its signature is what counts: no identity is looked
+// at, and log entries must hold where the bundle has some. The error names the rule
+// that does not hold, what was found and what was expected.
 func (t Trust) VerifyBlob(text []byte, digest release.Digest, want Identity) (Signature, error) {
-	expected, err := want.rules()
+	expected, err := t.rules(want)
 	if err != nil {
 		return Signature{}, err
 	}
-	sig, err := t.verifyBlob(text, digest, expected)
+	sig, err := t.verifyBlob(text, digest, expected...)
 	if err != nil {
 		return Signature{}, fmt.Errorf("verifying the bundle over %q: %w", digest, err)
 	}
@@ -50,15 +62,24 @@ func (t Trust) VerifyBlob(text []byte, digest release.Digest, want Identity) (Si
 // statement with a subject of this digest, and returns the statement as it was
 // signed. What the statement says about the subject is not judged here.
 func (t Trust) VerifyStatement(text []byte, digest release.Digest, want Identity) (statement []byte, sig Signature, err error) {
-	expected, err := want.rules()
+	expected, err := t.rules(want)
 	if err != nil {
 		return nil, Signature{}, err
 	}
-	statement, sig, err = t.verifyStatement(text, digest, expected)
+	statement, sig, err = t.verifyStatement(text, digest, expected...)
 	if err != nil {
 		return nil, Signature{}, fmt.Errorf("verifying the attestation of %q: %w", digest, err)
 	}
 	return statement, sig, nil
+}
+
+// rules are those of an identity; a key has none.
+func (t Trust) rules(want Identity) ([]rules, error) {
+	if t.key != nil {
+		return nil, nil
+	}
+	expected, err := want.rules()
+	return []rules{expected}, err
 }
 
 func (t Trust) verifyBlob(text []byte, digest release.Digest, want ...rules) (Signature, error) {
@@ -126,40 +147,37 @@ func (t Trust) verify(b *bundle.Bundle, digest release.Digest, want ...rules) (S
 	if t.root == nil {
 		return Signature{}, errors.New("there is no trusted root to verify against")
 	}
-	if len(want) == 0 {
+	if len(want) == 0 && t.key == nil {
 		return Signature{}, errors.New("there is no identity to verify")
 	}
 	raw, err := hex.DecodeString(digest.Hex())
 	if err != nil || len(raw) != 32 {
 		return Signature{}, fmt.Errorf("digest %q: want a SHA-256", digest)
 	}
-	timestamps, err := b.Timestamps()
+	options, err := t.options(b, want)
 	if err != nil {
-		return Signature{}, fmt.Errorf("timestamp: %w", err)
-	}
-	options := &cosign.CheckOpts{
-		TrustedMaterial: t.root,
-		NewBundleFormat: true,
-		Identities:      []cosign.Identity{{Issuer: Issuer, SubjectRegExp: want[0].workflow.String()}},
-		// Rekor v2 witnesses no time of its own, so its bundles carry timestamps;
-		// those of Rekor v1 may have their time from the log.
-		UseSignedTimestamps: len(timestamps) > 0,
+		return Signature{}, err
 	}
 	// Nothing is fetched, and the library does not look at the context.
 	result, err := cosign.VerifyNewBundle(context.Background(), options, verify.WithArtifactDigest("sha256", raw), b)
 	if err != nil {
-		return Signature{}, explain(err, b, want[0])
+		return Signature{}, t.explain(err, b, want)
 	}
-	signer := result.Signature.Certificate
-	for _, r := range want {
-		if err := r.check(*signer); err != nil {
-			return Signature{}, err
+	var sig Signature
+	if t.key != nil {
+		sig.Key = t.key.hint
+	} else {
+		signer := result.Signature.Certificate
+		for _, r := range want {
+			if err := r.check(*signer); err != nil {
+				return Signature{}, err
+			}
 		}
-	}
-	sig := Signature{
-		SAN: signer.SubjectAlternativeName, Issuer: signer.Issuer,
-		Repository: strings.TrimPrefix(signer.SourceRepositoryURI, github),
-		Commit:     signer.SourceRepositoryDigest, Ref: signer.SourceRepositoryRef, Trigger: signer.BuildTrigger,
+		sig = Signature{
+			SAN: signer.SubjectAlternativeName, Issuer: signer.Issuer,
+			Repository: strings.TrimPrefix(signer.SourceRepositoryURI, github),
+			Commit:     signer.SourceRepositoryDigest, Ref: signer.SourceRepositoryRef, Trigger: signer.BuildTrigger,
+		}
 	}
 	for _, at := range result.VerifiedTimestamps {
 		if sig.Time.IsZero() || at.Timestamp.Before(sig.Time) {
@@ -169,17 +187,62 @@ func (t Trust) verify(b *bundle.Bundle, digest release.Digest, want ...rules) (S
 	return sig, nil
 }
 
-// explain puts a refusal of the identity in the words of the rules. By then, the rest
-// of the bundle has been verified.
-func explain(err error, b *bundle.Bundle, want rules) error {
-	var mismatch *verify.ErrNoMatchingCertificateIdentity
-	if errors.As(err, &mismatch) {
-		content, contentErr := b.VerificationContent()
-		if contentErr == nil && content.Certificate() != nil {
-			summary, summaryErr := certificate.SummarizeCertificate(content.Certificate())
-			if ruleErr := want.check(summary); summaryErr == nil && ruleErr != nil {
+// options say how strict the library is to be with a bundle.
+func (t Trust) options(b *bundle.Bundle, want []rules) (*cosign.CheckOpts, error) {
+	timestamps, err := b.Timestamps()
+	if err != nil {
+		return nil, fmt.Errorf("timestamp: %w", err)
+	}
+	content, err := b.VerificationContent()
+	if err != nil {
+		return nil, fmt.Errorf("content: %w", err)
+	}
+	options := &cosign.CheckOpts{
+		TrustedMaterial: t.root,
+		NewBundleFormat: true,
+		// Rekor v2 witnesses no time of its own, so its bundles carry timestamps;
+		// those of Rekor v1 may have their time from the log.
+		UseSignedTimestamps: len(timestamps) > 0,
+	}
+	certified := content.Certificate() != nil
+	switch {
+	case t.key != nil && certified:
+		return nil, differ("signer", "a certificate", "key SHA256:"+t.key.hint)
+	case t.key != nil:
+		entries, err := b.TlogEntries()
+		if err != nil {
+			return nil, fmt.Errorf("log entry: %w", err)
+		}
+		options.SigVerifier, options.IgnoreTlog = t.key.verifier, len(entries) == 0
+		options.UseSignedTimestamps = options.UseSignedTimestamps && len(entries) > 0
+	case !certified:
+		return nil, differ("signer", "a key", "a certificate of "+want[0].readable)
+	default:
+		options.Identities = []cosign.Identity{{Issuer: Issuer, SubjectRegExp: want[0].workflow.String()}}
+		if t.logless() {
+			options.IgnoreSCT, options.IgnoreTlog, options.UseSignedTimestamps = true, true, true
+		}
+	}
+	return options, nil
+}
+
+// explain puts a refusal into the words of the rules, where the library's say less.
+func (t Trust) explain(err error, b *bundle.Bundle, want []rules) error {
+	content, contentErr := b.VerificationContent()
+	if contentErr == nil && content.Certificate() != nil {
+		cert := content.Certificate()
+		var mismatch *verify.ErrNoMatchingCertificateIdentity
+		summary, summaryErr := certificate.SummarizeCertificate(cert)
+		if errors.As(err, &mismatch) && summaryErr == nil && len(want) > 0 {
+			// By then, the rest of the bundle has been verified.
+			if ruleErr := want[0].check(summary); ruleErr != nil {
 				return ruleErr
 			}
+		}
+		_, authority := verify.VerifyLeafCertificate(cert.NotBefore, cert, t.root)
+		if strings.Contains(err.Error(), "leaf certificate") && authority == nil {
+			return fmt.Errorf("time: found a witnessed time that is not in the life of the certificate, %s to %s (a clock is wrong)",
+				cert.NotBefore.UTC().Format(time.RFC3339), cert.NotAfter.UTC().Format(time.RFC3339))
 		}
 	}
 	return fmt.Errorf("checking against the trusted root: %w", err)

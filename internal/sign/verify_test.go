@@ -86,14 +86,26 @@ func TestOtherIdentity(t *testing.T) {
 			from(func(w *sigstore.Workflow) { w.Ref = "refs/heads/v1.2.3" }), identity(), `ref: found "refs/heads/v1.2.3", want "refs/tags/v1.2.3"`},
 		"branch, allowed": {
 			from(func(w *sigstore.Workflow) { w.Ref = "refs/heads/main" }),
-			Identity{Repository: "octo-org/octo-repo", Commit: commit, Tag: "v1.2.3", AllowBranches: true}, ""},
+			Identity{Repository: "octo-org/octo-repo", Commit: commit, Tag: "v1.2.3", Branches: []string{"next", "main"}}, ""},
+		"branch, not that one": {
+			from(func(w *sigstore.Workflow) { w.Ref = "refs/heads/evil" }),
+			Identity{Repository: "octo-org/octo-repo", Commit: commit, Tag: "v1.2.3", Branches: []string{"main"}},
+			`ref: found "refs/heads/evil", want "refs/tags/v1.2.3 or refs/heads/main"`},
+		"branch with the tag's name where another is allowed": {
+			from(func(w *sigstore.Workflow) { w.Ref = "refs/heads/v1.2.3" }),
+			Identity{Repository: "octo-org/octo-repo", Commit: commit, Tag: "v1.2.3", Branches: []string{"main"}}, `ref: found "refs/heads/v1.2.3"`},
+		"any source": {
+			from(func(w *sigstore.Workflow) { w.Ref, w.SHA = "refs/pull/1/merge", strings.Repeat("0", 40) }),
+			Identity{Repository: "octo-org/octo-repo", AnySource: true}, ""},
+		"any source of another repository": {
+			from(func(w *sigstore.Workflow) { w.Repository = "evil/octo-repo" }), Identity{Repository: "octo-org/octo-repo", AnySource: true}, "workflow: found"},
 		"other tag where branches are allowed": {
 			from(func(w *sigstore.Workflow) { w.Ref = "refs/tags/v1.2.4" }),
-			Identity{Repository: "octo-org/octo-repo", Commit: commit, Tag: "v1.2.3", AllowBranches: true},
-			`want "refs/tags/v1.2.3 or refs/heads/…"`},
+			Identity{Repository: "octo-org/octo-repo", Commit: commit, Tag: "v1.2.3", Branches: []string{"main"}},
+			`want "refs/tags/v1.2.3 or refs/heads/main"`},
 		"pull request": {
 			from(func(w *sigstore.Workflow) { w.Ref = "refs/pull/1/merge" }),
-			Identity{Repository: "octo-org/octo-repo", Commit: commit, AllowBranches: true}, "ref: found"},
+			Identity{Repository: "octo-org/octo-repo", Commit: commit, Branches: []string{"main"}}, "ref: found"},
 		"foreign workflow": {
 			from(func(w *sigstore.Workflow) { w.Called = reusable }), identity(), `workflow: found "https://github.com/octo-org/workflows/`},
 		"foreign workflow, named": {

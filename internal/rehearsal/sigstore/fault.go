@@ -1,6 +1,7 @@
 package sigstore
 
 import (
+	"context"
 	"net/http"
 	"sync/atomic"
 	"time"
@@ -52,6 +53,25 @@ func Lost(next http.Handler) http.Handler {
 		next.ServeHTTP(nowhere{http.Header{}}, r)
 		panic(http.ErrAbortHandler)
 	})
+}
+
+// Skewed lets the clock of Fulcio or of the timestamp authority go fast by d; a
+// negative one lets it go slow.
+func Skewed(d time.Duration) Fault {
+	return func(next http.Handler) http.Handler {
+		return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+			next.ServeHTTP(w, r.WithContext(context.WithValue(r.Context(), skew{}, d)))
+		})
+	}
+}
+
+// skew is the key of a request's context under which Skewed leaves its duration.
+type skew struct{}
+
+// now is the time by the clock of the service that answers a request.
+func now(r *http.Request) time.Time {
+	d, _ := r.Context().Value(skew{}).(time.Duration)
+	return time.Now().Add(d)
 }
 
 // First applies a fault to the first n requests and to no other.

@@ -84,7 +84,7 @@ func (f *fulcio) certify(r *http.Request) ([]byte, error) {
 	if err := verifyPossession(public, claims["sub"], request.PublicKeyRequest.ProofOfPossession); err != nil {
 		return nil, fmt.Errorf("the signature supplied in the request could not be verified: %w", err)
 	}
-	return f.issue(public, claims, time.Now())
+	return f.issue(public, claims, now(r))
 }
 
 // verifyPossession checks the signature over the token's subject.

@@ -54,7 +54,7 @@ func (t *tsa) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	}
 	stamp := timestamp.Timestamp{
 		HashAlgorithm: query.HashAlgorithm, HashedMessage: query.HashedMessage, Nonce: query.Nonce,
-		Time: time.Now(), AddTSACertificate: query.Certificates,
+		Time: now(r), AddTSACertificate: query.Certificates,
 		Policy: asn1.ObjectIdentifier{1, 3, 6, 1, 4, 1, 57264, 2},
 	}
 	answer, err := stamp.CreateResponseWithOpts(t.leaf, t.key, crypto.SHA256)
@@ -67,8 +67,8 @@ func (t *tsa) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	_, _ = w.Write(answer) // the client has gone; nobody is left to tell
 }
 
-// newChain makes a root and one certificate below it, good for a day: below, then
-// root, and the key of the first. Both names begin with "rehearsal".
+// newChain makes a root and one certificate below it, good for a day before and after
+// now: below, then root, and the key of the first. Both names begin with "rehearsal".
 func newChain(name string, below *x509.Certificate) ([]*x509.Certificate, *ecdsa.PrivateKey, error) {
 	rootKey, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
 	if err != nil {
@@ -88,7 +88,7 @@ func newChain(name string, below *x509.Certificate) ([]*x509.Certificate, *ecdsa
 			Organization: []string{"pgo-release rehearsal"}, CommonName: fmt.Sprintf("rehearsal %s %s", name, role),
 		}
 		template.BasicConstraintsValid = true
-		template.NotBefore, template.NotAfter = time.Now().Add(-time.Hour), time.Now().Add(24*time.Hour)
+		template.NotBefore, template.NotAfter = time.Now().Add(-aDay), time.Now().Add(aDay)
 		der, err := x509.CreateCertificate(rand.Reader, template, parent, public, rootKey)
 		if err != nil {
 			return nil, err
