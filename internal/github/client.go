@@ -1,6 +1,7 @@
 // Package github talks to GitHub's REST API (https://docs.github.com/rest) about one
-// repository: its releases and their assets, its tags, its pull requests; and to its
-// GraphQL API (https://docs.github.com/graphql) where much is read at once.
+// repository: its releases and their assets, its attestations, its tags, its pull
+// requests; and to its GraphQL API (https://docs.github.com/graphql) where much is read
+// at once.
 //
 // Reads are repeated when they fail for a while. Writes are not, unless the rate limit
 // refused them undone: after a failure that leaves open whether a write happened, the

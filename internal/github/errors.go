@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"net/http"
 	"net/url"
+	"regexp"
 	"slices"
 	"strings"
 	"unicode"
@@ -41,10 +42,17 @@ func (a *answer) asks() bool {
 	return a.method == http.MethodPost && strings.HasSuffix(a.path, "/graphql")
 }
 
+// attests tells whether the request was about the attestation store.
+func (a *answer) attests() bool { return attestationPath.MatchString(a.path) }
+
 // exists tells whether the request wanted a name that is taken.
 func (a *answer) exists() bool {
 	return slices.Contains(a.codes, "already_exists")
 }
+
+// attestationPath is where the attestations are, whatever lies before it. A repository
+// may have that name too.
+var attestationPath = regexp.MustCompile(`/(repos/[^/]+/[^/]+|repositories/[0-9]+)/attestations(/|$)`)
 
 const pullsRead = "give the job permissions: pull-requests: read"
 
@@ -54,6 +62,10 @@ func (a *answer) remedy() string {
 	switch {
 	case a.status == http.StatusUnauthorized:
 		return "the token is missing, wrong or expired; in a workflow: with: token: ${{ github.token }}"
+	case a.attests() && a.writes() && (a.status == http.StatusForbidden || a.status == http.StatusNotFound):
+		return "give the job permissions: attestations: write; for a private repository GitHub has attestations in some plans only"
+	case a.attests() && a.status == http.StatusForbidden:
+		return "give the job permissions: attestations: read"
 	case a.writes() && (a.status == http.StatusForbidden || a.status == http.StatusNotFound):
 		return "give the job permissions: contents: write"
 	case a.status == http.StatusForbidden && (a.asks() || strings.Contains(a.path, "/pulls")):

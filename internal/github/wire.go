@@ -3,7 +3,8 @@ package github
 // go-github v60 dates from February 2024. It does not know the digest of an asset nor
 // that a release can be immutable, and gives an asset's size as an int; so releases and
 // assets are read and written here, with types of our own, through its NewRequest and
-// Do. Everything else goes through its services.
+// Do. So are attestations, of which it knows nothing. Everything else goes through its
+// services.
 
 import (
 	"context"

@@ -67,6 +67,17 @@ func perform(t *testing.T, s *hub.Server, client *github.Client, tag string) err
 	if before, err := client.MergedBefore(ctx, map[string]time.Time{"ann": time.Now()}); err != nil || !before["ann"] {
 		return fmt.Errorf("merged before %v: %w", before, err)
 	}
+	bundle := []byte(bundleOf(provenanceType, tag))
+	for _, want := range []bool{true, false} {
+		if id, err := client.Attest(ctx, bundle); err != nil || (id > 0) != want {
+			return fmt.Errorf("attestation %d: %w", id, err)
+		}
+	}
+	for what, want := range map[string]int{tag: 1, "other": 0} {
+		if held, err := client.Attestations(ctx, release.Digest("sha256:"+hexOf(what))); err != nil || len(held) != want {
+			return fmt.Errorf("attestations of %q: %q: %w", what, held, err)
+		}
+	}
 	page, err := client.Open(ctx, github.Draft{Tag: tag, Commit: first, Title: tag, Body: "text", Prerelease: true})
 	if err != nil {
 		return err

@@ -69,6 +69,8 @@ func (s *Server) apiRoutes() http.Handler {
 	mux.Handle("GET "+api, s.answer(s.getRepository))
 	mux.Handle("GET "+api+"/git/ref/tags/{tag...}", s.answer(s.getTagRef))
 	mux.Handle("GET "+api+"/git/tags/{sha}", s.answer(s.getTagObject))
+	mux.Handle("POST "+api+"/attestations", s.answer(s.createAttestation))
+	mux.Handle("GET "+api+"/attestations/{digest}", s.answer(s.listAttestations))
 	mux.Handle("GET "+api+"/compare/{basehead...}", s.answer(s.compare))
 	mux.Handle("GET "+api+"/pulls/{number}", s.answer(s.getPull))
 	mux.Handle("GET "+api+"/commits/{sha}/pulls", s.answer(s.listPullsOf))

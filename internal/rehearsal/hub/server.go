@@ -1,6 +1,6 @@
-// Package hub is a GitHub on loopback: a server that keeps one repository's
-// releases, assets, tags, commits and pull requests in memory and answers as GitHub's
-// REST and GraphQL APIs do (https://docs.github.com/rest,
+// Package hub is a GitHub on loopback: a server that keeps one repository's releases,
+// assets, attestations, tags, commits and pull requests in memory and answers as
+// GitHub's REST and GraphQL APIs do (https://docs.github.com/rest,
 // https://docs.github.com/graphql), so that a release can be rehearsed without anything
 // leaving the machine.
 //
@@ -64,6 +64,9 @@ type Server struct {
 	lastID   int64
 	latest   int64           // release that was made the latest; 0: the newest is
 	burned   map[string]bool // tags of deleted immutable releases
+
+	attestations []attestation // oldest first
+	unattesting  bool          // the token may not write them
 
 	watching sync.Mutex // guards what follows; apart, because faults run handlers
 	fault    func(http.Handler) http.Handler
