@@ -19,7 +19,8 @@ import (
 )
 
 // Server is a running registry. It speaks the OCI distribution specification 1.1
-// over plain HTTP, takes every push, and forgets everything when it is closed.
+// over plain HTTP, takes every push, and forgets everything when it is closed. It takes
+// referrers in either of the two ways of the specification.
 type Server struct {
 	address string
 	server  *http.Server
@@ -31,13 +32,20 @@ type Server struct {
 }
 
 // Start brings a registry up; Close ends it.
-func Start() (*Server, error) {
+func Start() (*Server, error) { return start(true) }
+
+// StartWithoutReferrers brings up a registry that has no referrers API, as ghcr.io has
+// none: clients keep the list of what refers to an image under a tag.
+func StartWithoutReferrers() (*Server, error) { return start(false) }
+
+func start(referrers bool) (*Server, error) {
 	listener, err := (&net.ListenConfig{}).Listen(context.Background(), "tcp", "127.0.0.1:0")
 	if err != nil {
 		return nil, fmt.Errorf("starting the registry: %w", err)
 	}
 	store := olareg.New(config.Config{
 		Storage: config.ConfigStorage{StoreType: config.StoreMem, GC: config.ConfigGC{Frequency: -1}},
+		API:     config.ConfigAPI{Referrer: config.ConfigAPIReferrer{Enabled: &referrers}},
 	})
 	s := &Server{address: listener.Addr().String(), store: store}
 	s.server = &http.Server{

@@ -2,6 +2,7 @@ package registry_test
 
 import (
 	"crypto/sha256"
+	"errors"
 	"fmt"
 	"io"
 	"net"
@@ -63,6 +64,30 @@ func TestTransport(t *testing.T) {
 		}
 		if response.Request != request || request.URL.String() != step.url {
 			t.Errorf("%s %s: the answer is to %v", step.method, step.url, response.Request.URL)
+		}
+	}
+}
+
+// A registry has the referrers API, or says in the way of the specification that it has not.
+func TestReferrersAPI(t *testing.T) {
+	for status, begin := range map[int]func() (*registry.Server, error){
+		http.StatusOK: registry.Start, http.StatusNotFound: registry.StartWithoutReferrers,
+	} {
+		s, err := begin()
+		if err != nil {
+			t.Fatal(err)
+		}
+		request, err := http.NewRequestWithContext(t.Context(), http.MethodGet,
+			"https://ghcr.io/v2/octo/hello/referrers/sha256:"+strings.Repeat("0", 64), nil)
+		if err != nil {
+			t.Fatal(err)
+		}
+		response, err := s.Transport().RoundTrip(request)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if err := errors.Join(response.Body.Close(), s.Close()); err != nil || response.StatusCode != status {
+			t.Errorf("%s, %v, want %d", response.Status, err, status)
 		}
 	}
 }
