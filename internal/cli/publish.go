@@ -26,47 +26,50 @@ import (
 
 // outside is what lies outside this machine, or stands in for it in a rehearsal.
 type outside struct {
+	notary
 	github     *github.Client
 	registry   image.Access
-	signer     *sign.Signer // nil where the plan signs nothing
-	trust      sign.Trust
-	workflow   string // prefix of the identities that may have signed; empty: the repository's workflows
 	invocation string // URI of the run
 	proxied    bool   // the module proxy may be asked
 }
 
-// identity is who has to have signed the plan's release.
-func (s *session) identity(workflow string) sign.Identity {
-	return sign.Identity{Repository: s.plan.Repository.String(), Commit: s.plan.Commit, Tag: s.plan.Tag, Workflow: workflow}
+// identity is who has to have signed the plan's release: its tag's workflow, or one that
+// was dispatched from a branch.
+func (s *session) identity(branches ...string) *sign.Identity {
+	return &sign.Identity{
+		Repository: s.plan.Repository.String(), Commit: s.plan.Commit, Tag: s.plan.Tag,
+		Branches: branches, Workflow: s.values.String("workflow"),
+	}
 }
 
 // publish is the way from a plan to a published release, which it then verifies as a
 // user would.
 func (s *session) publish(ctx context.Context, o outside) (dist.Report, error) {
 	started := time.Now()
+	earlier := newKept(s, o) // before dist/ is made anew
 	var result engine.Result
 	var written notes.Notes
-	var published bool
+	var there *github.Page
 	// Reading from GitHub goes on beside the compiler and ends it when it fails: there
 	// is no use in compiling what may not be published.
 	group, shared := errgroup.WithContext(ctx)
-	group.Go(func() (err error) { written, published, err = s.judge(shared, o); return err })
+	group.Go(func() (err error) { written, there, err = s.judge(shared, o); return err })
 	group.Go(func() (err error) { result, err = s.make(shared); return err })
 	if err := group.Wait(); err != nil {
 		return dist.Report{}, err
 	}
 	signed := release.Signed{Made: result.Made}
-	how := ""                          // to verify it
-	if o.signer != nil && !published { // what is published was signed then
-		identity, err := o.signer.Identity(ctx)
-		if err != nil {
+	how := ""                                             // to verify it
+	if o.signer != nil && (there == nil || there.Draft) { // what is published was signed then
+		earlier.page = there
+		run := provenance.Run{InvocationID: o.invocation, Started: started}
+		var err error
+		if signed, err = engine.Attest(ctx, result.Made, string(s.dist), s.attester(o, earlier, result.Origin, run)); err != nil {
 			return dist.Report{}, err
 		}
-		run := provenance.Run{BuilderID: identity, InvocationID: o.invocation, Started: started}
-		if signed, err = engine.Attest(ctx, result.Made, string(s.dist), s.attester(o.signer, result.Origin, run)); err != nil {
+		if how, err = s.howToVerify(o.notary, signed); err != nil {
 			return dist.Report{}, err
 		}
-		how = howToVerify(s.plan, identity)
 	}
 	body, err := s.keepNotes(written, how, &signed)
 	if err != nil {
@@ -90,9 +93,9 @@ func (s *session) publish(ctx context.Context, o outside) (dist.Report, error) {
 }
 
 // judge applies the whole version policy, with what only GitHub and the files can
-// tell, and writes the notes from the same history. published tells whether the release is
-// public already.
-func (s *session) judge(ctx context.Context, o outside) (n notes.Notes, published bool, err error) {
+// tell, and writes the notes from the same history. there is the page that the release
+// has already; nil: none.
+func (s *session) judge(ctx context.Context, o outside) (n notes.Notes, there *github.Page, err error) {
 	in := plan.PolicyInput(s.config, s.facts)
 	var happened past
 	var page version.Page
@@ -102,16 +105,16 @@ func (s *session) judge(ctx context.Context, o outside) (n notes.Notes, publishe
 		happened, err = s.learn(shared, &in, s.plan.Verdict.Previous, s.plan.Verdict.Base, o.github)
 		return err
 	})
-	group.Go(func() (err error) { page, err = s.preflight(shared, o); return err })
+	group.Go(func() (err error) { page, there, err = s.preflight(shared, o); return err })
 	if o.proxied {
 		group.Go(func() (err error) { served, err = s.served(shared, o.github, s.plan.Tag); return err })
 	}
 	if err := group.Wait(); err != nil {
-		return notes.Notes{}, false, err
+		return notes.Notes{}, nil, err
 	}
 	in.Page, in.Served = page, served
 	verdict := version.Judge(in)
-	return notes.New(s.notesInput(happened, verdict)), page.Published, s.judged(verdict)
+	return notes.New(s.notesInput(happened, verdict)), there, s.judged(verdict)
 }
 
 // keepNotes writes the whole notes beside the release and gives what fits the page;
@@ -129,11 +132,10 @@ func (s *session) keepNotes(n notes.Notes, how string, signed *release.Signed) (
 }
 
 // preflight asks GitHub whether the release can be published at all, and what is there.
-func (s *session) preflight(ctx context.Context, o outside) (page version.Page, err error) {
-	err = task.Track(ctx, s.reporter.Progress, "preflight", "GitHub", 0, func(stage func(string)) (string, error) {
+func (s *session) preflight(ctx context.Context, o outside) (page version.Page, found *github.Page, err error) {
+	err = task.Track(ctx, s.reporter.Progress, "preflight", "GitHub", 0, func(stage func(string)) (_ string, err error) {
 		stage("asking")
-		there, found, err := s.elsewhere(ctx, o.github, s.plan.Tag)
-		if page = there; err != nil {
+		if page, found, err = s.elsewhere(ctx, o.github, s.plan.Tag); err != nil {
 			return "", err
 		}
 		if page.Commit != "" && page.Commit != s.plan.Commit && !page.Published { // else it is for the policy to say
@@ -151,18 +153,23 @@ func (s *session) preflight(ctx context.Context, o outside) (page version.Page, 
 		}
 		return found.URL + " is a draft; it will be finished", nil
 	})
-	return page, err
+	return page, found, err
 }
 
 // attester wires signing to the edges of Attest.
-func (s *session) attester(signer *sign.Signer, origin engine.Origin, run provenance.Run) engine.Attester {
+func (s *session) attester(o outside, earlier *kept, origin engine.Origin, run provenance.Run) engine.Attester {
 	for _, m := range origin.Modules {
 		run.Modules = append(run.Modules, provenance.Module(m))
 	}
 	return engine.Attester{
-		Blob: signer.Blob,
-		Statement: func(subjects []release.Asset) ([]byte, error) {
+		Kept: earlier.holding,
+		Blob: o.signer.Blob,
+		Statement: func(ctx context.Context, subjects []release.Asset) ([]byte, error) {
 			run := run
+			var err error
+			if run.BuilderID, err = o.builder(ctx); err != nil {
+				return nil, err
+			}
 			run.Finished = time.Now()
 			statement, err := provenance.New(s.plan, subjects, run)
 			if err != nil {
@@ -170,8 +177,9 @@ func (s *session) attester(signer *sign.Signer, origin engine.Origin, run proven
 			}
 			return statement.JSON()
 		},
-		Sign:     signer.Statement,
+		Sign:     o.signer.Statement,
 		Write:    pack.WriteFile,
+		All:      s.plan.SignAll,
 		Progress: s.reporter.Progress,
 	}
 }
@@ -189,18 +197,42 @@ func (s *session) verifyPublished(ctx context.Context, o outside, receipt releas
 	}
 	claim := engine.Claim{
 		Repository: s.plan.Repository.String(), Tag: s.plan.Tag, Version: s.plan.Version, Commit: s.plan.Commit,
-		Unsigned: s.plan.Sign == plan.SignNone, Page: true,
+		Branches: o.want.Branches, Unsigned: s.plan.Sign == plan.SignNone, Page: true,
 	}
 	if s.plan.Image != nil {
 		claim.Image, claim.Digest = s.plan.Image.Repository+"@"+string(receipt.ImageDigest), receipt.ImageDigest
 	}
-	findings, err := engine.Verify(ctx, dir, claim, s.verifier(o.trust, o.workflow, func(ctx context.Context, reference string) (image.Content, error) {
+	findings, err := engine.Verify(ctx, dir, claim, s.verifier(o.trust, func(ctx context.Context, reference string) (image.Content, error) {
 		return image.Inspect(ctx, reference, o.registry)
-	}))
+	}, nil))
 	if err != nil {
 		return err
 	}
-	return conclusion(receipt.URL, findings)
+	if err := conclusion(receipt.URL, findings); err != nil {
+		return err
+	}
+	return s.storeProvenance(ctx, o, dir)
+}
+
+// storeProvenance puts the verified provenance into GitHub's attestation store as well,
+// where `gh attestation verify` finds it without the release. A release is whole without
+// that: what stands in the way is a warning.
+func (s *session) storeProvenance(ctx context.Context, o outside, dir string) error {
+	if s.plan.Sign != plan.SignKeyless || s.plan.Draft {
+		return nil
+	}
+	bundle, err := os.ReadFile(filepath.Join(dir, release.ProvenanceName))
+	if err != nil {
+		return fmt.Errorf("storing the provenance: %w", err)
+	}
+	if _, err = o.github.Attest(ctx, bundle); err != nil && ctx.Err() == nil {
+		text := "the provenance is an asset of the release, but not in GitHub's attestation store: " + err.Error()
+		if hint := release.HintOf(err); hint != "" {
+			text += "; " + hint
+		}
+		s.reporter.Progress(task.Event{Phase: engine.PhaseVerify, Task: "attestation store", State: task.Warning, Text: text})
+	}
+	return context.Cause(ctx)
 }
 
 // download fetches every asset of a page into dir.

@@ -102,14 +102,11 @@ func (s *session) onStage(stage *rehearsal.Stage) (outside, error) {
 	if s.plan.Sign == plan.SignNone {
 		return o, nil
 	}
-	if o.trust, err = stageTrust(stage); err != nil {
-		return outside{}, err
+	trust, err := stageTrust(stage)
+	if err == nil {
+		o.notary, err = s.newNotary(trust, s.identity(), action.Token(stage.Getenv(s.getenv), nil))
 	}
-	token := action.Token(stage.Getenv(s.getenv), nil)
-	o.signer = sign.NewSigner(o.trust, token, nil)
-	want := s.identity(o.workflow)
-	o.signer.Want = &want
-	return o, nil
+	return o, err
 }
 
 // stageTrust is the stage's trust, by way of the files that a user would have.

@@ -12,7 +12,6 @@ import (
 	"github.com/org/pgo-release/internal/image"
 	"github.com/org/pgo-release/internal/plan"
 	"github.com/org/pgo-release/internal/release"
-	"github.com/org/pgo-release/internal/sign"
 	"github.com/org/pgo-release/internal/task"
 )
 
@@ -66,31 +65,39 @@ func (s *session) online(ctx context.Context, actions *action.Runner, inActions 
 	if err != nil {
 		return outside{}, err
 	}
-	o := outside{
-		github: client, registry: image.Access{Token: token, User: s.getenv("GITHUB_ACTOR")},
-		workflow: s.values.String("workflow"), proxied: true,
-	}
+	o := outside{github: client, registry: image.Access{Token: token, User: s.getenv("GITHUB_ACTOR")}, proxied: true}
 	if inActions {
 		o.invocation = actions.InvocationID()
 	}
-	if s.plan.Sign == plan.SignNone {
-		return o, nil
+	if s.plan.Sign != plan.SignNone {
+		o.notary, err = s.notary(ctx, client, inActions)
 	}
-	if !inActions {
-		return outside{}, release.Refuse("run it in GitHub Actions, rehearse it here with pgo-release rehearse, or publish unsigned with --sign none",
+	return o, err
+}
+
+// notary is who signs the session's release. Whether that will be possible is seen now.
+func (s *session) notary(ctx context.Context, client *github.Client, inActions bool) (notary, error) {
+	if s.plan.Sign == plan.SignKeyless && !inActions {
+		return notary{}, release.Refuse("run it in GitHub Actions, rehearse it here with pgo-release rehearse, sign with a key (--key), or publish unsigned with --sign none",
 			"signing keyless needs the identity of a workflow, and this is none")
 	}
-	identity := action.Token(s.getenv, nil)
-	if _, err := identity(ctx, sign.Audience); err != nil {
-		return outside{}, err
+	info, err := client.Repository(ctx)
+	if err != nil {
+		return notary{}, err
 	}
-	if o.trust, err = s.trust(ctx, client); err != nil {
-		return outside{}, err
+	instance, err := s.instance(ctx, info.Private)
+	if err != nil {
+		return notary{}, err
 	}
-	o.signer = sign.NewSigner(o.trust, identity, nil)
-	want := s.identity(o.workflow)
-	o.signer.Want = &want
-	return o, nil
+	branches := s.values.List("branches")
+	if len(branches) == 0 && info.DefaultBranch != "" {
+		branches = []string{info.DefaultBranch}
+	}
+	n, err := s.newNotary(instance, s.identity(branches...), action.Token(s.getenv, nil))
+	if err != nil {
+		return notary{}, err
+	}
+	return n, n.signer.Check(ctx)
 }
 
 // gitHub is the real one, with the user's token.
@@ -101,29 +108,6 @@ func (a *app) gitHub(r plan.Repository) (*github.Client, error) {
 			a.reporter.Progress(task.Event{Phase: "check", Task: "history", State: task.Note, Text: text})
 		},
 	})
-}
-
-// trust is what the user gave, or Sigstore's public instance. Its log keeps the names
-// of repository and workflow for ever and for everybody, so a private repository is
-// not written there without being asked.
-func (s *session) trust(ctx context.Context, client *github.Client) (sign.Trust, error) {
-	root, services := s.values.Path("trusted-root"), s.values.Path("signing-config")
-	switch {
-	case root != "" && services != "":
-		return sign.LoadTrust(root, services)
-	case root != "" || services != "":
-		return sign.Trust{}, release.Misuse("give both, or neither for Sigstore's public instance",
-			"--trusted-root and --signing-config: one says whom to trust and the other where to sign")
-	}
-	info, err := client.Repository(ctx)
-	if err != nil {
-		return sign.Trust{}, err
-	}
-	if info.Private {
-		return sign.Trust{}, release.Reject("publish unsigned with sign: none, or name a Sigstore of your own with trusted-root and signing-config",
-			"repository %q is private, and Sigstore's public log would show its name to everybody", s.plan.Repository)
-	}
-	return sign.PublicTrust(ctx)
 }
 
 // tellRunner sets the outputs of the action and writes the job's summary.

@@ -11,7 +11,6 @@ import (
 	"github.com/org/pgo-release/internal/engine"
 	"github.com/org/pgo-release/internal/notes"
 	"github.com/org/pgo-release/internal/plan"
-	"github.com/org/pgo-release/internal/release"
 	"github.com/org/pgo-release/internal/ui"
 	"github.com/org/pgo-release/internal/version"
 )
@@ -77,7 +76,7 @@ func conclusion(what string, findings []engine.Finding) error {
 }
 
 // howToVerify is the end of the release notes: the commands a user needs.
-func howToVerify(p plan.Plan, identity string) string {
+func howToVerify(p plan.Plan, commands []string) string {
 	return fmt.Sprintf(`
 ## Verify
 
@@ -88,12 +87,9 @@ pgo-release verify %[2]s@%[3]s
 or with stock tools, beside the downloaded files:
 
 %[1]ssh
-sha256sum --check --ignore-missing %[4]s
-cosign verify-blob --new-bundle-format --use-signed-timestamps --bundle %[5]s \
-  --certificate-identity %[6]s \
-  --certificate-oidc-issuer https://token.actions.githubusercontent.com %[4]s
+%[4]s
 %[1]s
-`, "```", p.Repository, p.Tag, release.ChecksumsName, release.ChecksumsBundleName, identity)
+`, "```", p.Repository, p.Tag, strings.Join(commands, "\n"))
 }
 
 // outputsOf are the outputs of the action.

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"os"
+	"path/filepath"
 	"strings"
 
 	"github.com/spf13/cobra"
@@ -54,7 +55,7 @@ func (a *app) verifyDir(ctx context.Context, dir string) error {
 		}
 	}
 	claim := engine.Claim{Repository: repository, Tag: report.Tag, Version: report.Version, Commit: report.Commit}
-	claim.Unsigned = a.values.String("sign") == plan.SignNone
+	claim.Unsigned, claim.Branches = a.values.String("sign") == plan.SignNone, a.values.List("branches")
 	layout := dist.Dir(dir).Join(dist.ImageDir)
 	if _, err := os.Stat(layout); err == nil || report.Image != nil {
 		claim.Image = layout
@@ -103,6 +104,13 @@ func (a *app) verifyRelease(ctx context.Context, repository, tag string) (err er
 	if claim.Image != "" {
 		claim.Image += ":" + claim.Version
 	}
+	if claim.Branches = a.values.List("branches"); len(claim.Branches) == 0 && !claim.Unsigned {
+		info, err := client.Repository(ctx)
+		if err != nil {
+			return err
+		}
+		claim.Branches = []string{info.DefaultBranch}
+	}
 	access := image.Access{Token: a.values.String("token")}
 	return a.verify(ctx, repository+"@"+tag, dir, claim, func(ctx context.Context, reference string) (image.Content, error) {
 		return image.Inspect(ctx, reference, access)
@@ -111,26 +119,61 @@ func (a *app) verifyRelease(ctx context.Context, repository, tag string) (err er
 
 // verify checks the files of dir and prints what was found.
 func (a *app) verify(ctx context.Context, what, dir string, claim engine.Claim, inspect func(context.Context, string) (image.Content, error)) error {
+	if err := a.checkRebuild(); err != nil {
+		return err
+	}
+	bundle, err := readBundle(dir)
+	if err != nil {
+		return err
+	}
 	var trust sign.Trust
-	var err error
-	switch root := a.values.Path("trusted-root"); {
-	case claim.Unsigned:
-	case root != "":
-		trust, err = sign.LoadTrust(root, "")
-	default:
-		trust, err = sign.PublicTrust(ctx)
+	if !claim.Unsigned {
+		if trust, err = a.trustFor(ctx, bundle); err != nil {
+			return err
+		}
 	}
+	var proven proof
+	findings, err := engine.Verify(ctx, dir, claim, a.verifier(trust, inspect, &proven))
 	if err != nil {
 		return err
 	}
-	findings, err := engine.Verify(ctx, dir, claim, a.verifier(trust, a.values.String("workflow"), inspect))
-	if err != nil {
-		return err
+	if a.values.Bool("rebuild") && len(engine.Failed(findings)) == 0 {
+		again, err := a.rebuild(ctx, dir, proven.statement)
+		if err != nil {
+			return err
+		}
+		findings = append(findings, again...)
 	}
 	if err := a.printFindings(findings); err != nil {
 		return err
 	}
-	return conclusion(what, findings)
+	if err := conclusion(what, findings); err != nil || claim.Unsigned {
+		return err
+	}
+	return a.printStock(claim.Repository, proven.signature, sign.OriginOf(bundle))
+}
+
+// readBundle reads the bundle over checksums.txt; nil where there is none, which is for
+// the rules to say.
+func readBundle(dir string) ([]byte, error) {
+	path := filepath.Join(dir, release.ChecksumsBundleName)
+	info, err := os.Lstat(path)
+	if err != nil || !info.Mode().IsRegular() || info.Size() > maxKept {
+		return nil, nil
+	}
+	text, err := os.ReadFile(path)
+	if err != nil {
+		return nil, fmt.Errorf("verifying: %w", err)
+	}
+	return text, nil
+}
+
+// printStock says how to check the same with other people's tools.
+func (a *app) printStock(repository string, signature sign.Signature, origin sign.Origin) error {
+	if a.values.Bool("json") || a.values.Bool("quiet") {
+		return nil
+	}
+	return a.print("\nthe same with stock tools, beside the files\n\n" + strings.Join(stockCommands(repository, signature, origin), "\n") + "\n")
 }
 
 // ownRepository is the repository of the project in the working directory.
@@ -145,16 +188,23 @@ func (a *app) ownRepository(ctx context.Context) (string, error) {
 	return "", release.Misuse("say whose release it has to be: --repository OWNER/NAME", "no repository to verify against")
 }
 
-// verifier wires the workers to the edges of Verify.
-func (a *app) verifier(trust sign.Trust, workflow string, inspect func(context.Context, string) (image.Content, error)) engine.Verifier {
+// proof is a provenance whose signature was verified.
+type proof struct {
+	statement provenance.Statement
+	signature sign.Signature
+}
+
+// verifier wires the workers to the edges of Verify. proven, unless nil, gets the
+// provenance when its signature was verified.
+func (a *app) verifier(trust sign.Trust, inspect func(context.Context, string) (image.Content, error), proven *proof) engine.Verifier {
 	identity := func(c engine.Claim) sign.Identity {
-		return sign.Identity{Repository: c.Repository, Commit: c.Commit, Tag: c.Tag, Workflow: workflow}
+		return sign.Identity{Repository: c.Repository, Commit: c.Commit, Tag: c.Tag, Branches: c.Branches, Workflow: a.values.String("workflow")}
 	}
 	return engine.Verifier{
 		ParseChecksums: pack.ParseChecksums,
 		Blob: func(bundle []byte, digest release.Digest, c engine.Claim) (string, error) {
 			s, err := trust.VerifyBlob(bundle, digest, identity(c))
-			return s.SAN, err
+			return s.Signer(), err
 		},
 		Statement: func(bundle []byte, digest release.Digest, c engine.Claim) (engine.Statement, error) {
 			text, s, err := trust.VerifyStatement(bundle, digest, identity(c))
@@ -165,7 +215,13 @@ func (a *app) verifier(trust sign.Trust, workflow string, inspect func(context.C
 			if err != nil {
 				return engine.Statement{}, err
 			}
-			return engine.Statement{Subjects: statement.Subjects(), Commit: statement.Commit(), Signer: s.SAN}, nil
+			if proven != nil {
+				*proven = proof{statement, s}
+			}
+			return engine.Statement{
+				Subjects: statement.Subjects(), Commit: statement.Commit(), Builder: statement.BuilderID(),
+				Signer: s.Signer(), Identity: builderOf(s),
+			}, nil
 		},
 		SBOM: func(content []byte) (engine.Bill, error) {
 			d, err := sbom.Parse(content)

@@ -36,6 +36,7 @@ func Apply(cfg plan.Config, v Values) plan.Config {
 	if api := v.String("api"); api != "" {
 		cfg.API = api
 	}
+	cfg.Key = v.String("key")
 	cfg.Tag = v.String("tag")
 	cfg.PreviousTag = v.String("previous-tag")
 	cfg.AllowRetracted = v.Bool("allow-retracted")

@@ -51,6 +51,7 @@ const (
 	cmdRehearse = "rehearse"
 	cmdRelease  = "release"
 	cmdVerify   = "verify"
+	cmdAttest   = "attest"
 )
 
 // Options is the table, in the order of help: what is released, how, with what
@@ -64,12 +65,10 @@ func Options() []Option {
 		{Name: "platforms", Input: "platforms", Kind: KindList, Commands: planning,
 			Help: "Platforms as os/arch or os/arch/variant, instead of those of the configuration"},
 		{Name: "repository", Input: "repository", Env: "GITHUB_REPOSITORY", Kind: KindString,
-			Commands: append(slices.Clone(judging), cmdNotes, cmdVerify),
+			Commands: append(slices.Clone(judging), cmdNotes, cmdVerify, cmdAttest),
 			Help:     "Repository on GitHub as OWNER/NAME; without it, the one that the remote origin names"},
 		{Name: "image", Input: "image", Kind: KindString, Commands: []string{cmdPlan, cmdBuild, cmdRehearse, cmdRelease, cmdVerify},
 			Help: "Repository of the container image, such as ghcr.io/owner/app"},
-		{Name: "sign", Input: "sign", Kind: KindString, Choices: []string{"keyless", "none"}, Commands: []string{cmdPlan, cmdRehearse, cmdRelease, cmdVerify},
-			Help: "How to sign: keyless with the identity of the workflow, or none; without it, keyless"},
 		{Name: "draft", Input: "draft", Kind: KindBool, Default: "false", Commands: []string{cmdPlan, cmdRehearse, cmdRelease},
 			Help: "Leave the release a draft"},
 		{Name: "single-target", Kind: KindBool, Default: "false", Commands: []string{cmdBuild},
@@ -83,18 +82,13 @@ func Options() []Option {
 		{Name: "update-changelog", Kind: KindBool, Default: "false", Commands: []string{cmdNotes},
 			Help: "Put the section into CHANGELOG.md, or into the file that output names"},
 		{Name: "token", Input: "token", Env: "GITHUB_TOKEN", InputDefault: "${{ github.token }}", Kind: KindString, Secret: true,
-			Commands: []string{cmdCheck, cmdNotes, cmdRelease, cmdVerify},
+			Commands: []string{cmdCheck, cmdNotes, cmdRelease, cmdVerify, cmdAttest},
 			Help:     "Token for GitHub and its registry"},
-		{Name: "api-url", Env: "GITHUB_API_URL", Kind: KindString, Commands: []string{cmdCheck, cmdNotes, cmdRelease, cmdVerify},
+		{Name: "api-url", Env: "GITHUB_API_URL", Kind: KindString, Commands: []string{cmdCheck, cmdNotes, cmdRelease, cmdVerify, cmdAttest},
 			Help: "Address of GitHub's API; without it, github.com's"},
 		{Name: "upload-url", Env: "GITHUB_UPLOAD_URL", Kind: KindString, Commands: []string{cmdRelease, cmdVerify},
 			Help: "Address that assets are uploaded to; without it, the one that belongs to the API"},
-		{Name: "workflow", Input: "workflow", Kind: KindString, Commands: []string{cmdRelease, cmdVerify},
-			Help: "Prefix of the workflow identities that may have signed; without it, the workflows of the repository"},
-		{Name: "trusted-root", Input: "trusted-root", Kind: KindFile, Commands: []string{cmdRelease, cmdVerify},
-			Help: "Sigstore trusted root to verify with; without it, the public one"},
-		{Name: "signing-config", Input: "signing-config", Kind: KindFile, Commands: []string{cmdRelease},
-			Help: "Sigstore signing configuration to sign with; without it, the public one"},
+	}, signingOptions(), []Option{
 		{Name: "directory", Short: "C", Input: "working-directory", Kind: KindDirectory, Default: ".",
 			Help: "Directory of the Go module"},
 		{Name: "config", Input: "config", Kind: KindFile, Default: DefaultFile, Commands: append(slices.Clone(judging), cmdNotes),
@@ -123,6 +117,30 @@ func policyOptions(judging []string) []Option {
 			Help: "Tag that the release notes start from; without it, the previous version"},
 		{Name: "api", Input: "api", Kind: KindString, Choices: []string{"compare", "ignore"}, Commands: []string{cmdCheck, cmdRehearse, cmdRelease},
 			Help: "What the exported Go API counts for the version: compare, or ignore where the packages are not meant for others; without it, compare"},
+	}
+}
+
+// signingOptions are those of signing and verifying.
+func signingOptions() []Option {
+	return []Option{
+		{Name: "sign", Input: "sign", Kind: KindString, Choices: []string{"keyless", "key", "all", "none"}, Commands: []string{cmdPlan, cmdRehearse, cmdRelease, cmdVerify},
+			Help: "How to sign: keyless with the identity of the workflow, with a key, all for every file by itself as well, or none; without it, keyless"},
+		{Name: "key", Input: "key", Kind: KindString, Commands: []string{cmdPlan, cmdRehearse, cmdRelease, cmdVerify, cmdAttest},
+			Help: "Key to sign with, or public key to verify with, instead of the workflow's identity, as cosign takes it: a file or env://NAME"},
+		{Name: "workflow", Input: "workflow", Kind: KindString, Commands: []string{cmdRelease, cmdVerify},
+			Help: "Workflow that may have signed, as https://github.com/OWNER/NAME/PATH; without it, the workflows of the repository"},
+		{Name: "branches", Input: "branches", Kind: KindList, Commands: []string{cmdRelease, cmdVerify},
+			Help: "Branches that a release may be dispatched from, beside its tag; without it, the repository's default branch"},
+		{Name: "sigstore", Input: "sigstore", Kind: KindString, Choices: []string{"public", "github"}, Commands: []string{cmdRelease, cmdAttest},
+			Help: "Sigstore to sign with: public, or github, which keeps no public log; without it, public for public repositories and github for others"},
+		{Name: "trusted-root", Input: "trusted-root", Kind: KindFile, Commands: []string{cmdRelease, cmdVerify, cmdAttest},
+			Help: "Trusted root of another Sigstore, to verify with"},
+		{Name: "signing-config", Input: "signing-config", Kind: KindFile, Commands: []string{cmdRelease, cmdAttest},
+			Help: "Signing configuration of another Sigstore, to sign with"},
+		{Name: "rebuild", Kind: KindBool, Default: "false", Commands: []string{cmdVerify},
+			Help: "Build everything again as the provenance records it, commands included, and compare the digests"},
+		{Name: "sbom", Kind: KindFile, Commands: []string{cmdAttest},
+			Help: "SPDX document to attest, in JSON"},
 	}
 }
 

@@ -36,6 +36,8 @@ type notary struct {
 	made release.Made
 	dir  string
 	at   func(ctx context.Context, call string) error // as in workshop
+	kept map[string]string                            // from an earlier run
+	all  bool
 
 	mu      sync.Mutex
 	calls   []string
@@ -83,8 +85,15 @@ func (n *notary) attest(ctx context.Context) (release.Signed, error) {
 			defer leave()
 			return []byte("bundle over " + file.Digest), err
 		},
-		Statement: func(subjects []release.Asset) ([]byte, error) {
-			leave, err := n.enter(context.Background(), state)
+		Kept: func(_ context.Context, name string, subjects []release.Asset) []byte {
+			if text, ok := n.kept[name]; ok {
+				return fmt.Appendf(nil, "%s about %d", text, len(subjects))
+			}
+			return nil
+		},
+		All: n.all,
+		Statement: func(ctx context.Context, subjects []release.Asset) ([]byte, error) {
+			leave, err := n.enter(ctx, state)
 			defer leave()
 			var text []byte
 			for _, s := range subjects {
@@ -153,6 +162,67 @@ func TestAttest(t *testing.T) {
 			t.Errorf("tasks %v", ended)
 		}
 	})
+}
+
+// What an earlier run signed is neither stated nor signed again.
+func TestAttestKeeps(t *testing.T) {
+	for _, c := range []struct {
+		kept  map[string]string
+		calls []string // sorted
+	}{
+		{map[string]string{release.ChecksumsBundleName: "old"}, []string{signStatement, state, writeBundle, writeProvenance}},
+		{map[string]string{release.ProvenanceName: "old"}, []string{signBlob, writeBundle, writeProvenance}},
+		{map[string]string{release.ProvenanceName: "old", release.ChecksumsBundleName: "old"}, []string{writeBundle, writeProvenance}},
+	} {
+		n := newNotary(t)
+		n.kept = c.kept
+		signed, err := n.attest(t.Context())
+		if err != nil {
+			t.Fatal(err)
+		}
+		if slices.Sort(n.calls); !slices.Equal(n.calls, c.calls) {
+			t.Errorf("%v: calls %q, want %q", c.kept, n.calls, c.calls)
+		}
+		for name, subjects := range map[string]int{release.ChecksumsBundleName: 1, release.ProvenanceName: 5} {
+			file := map[string]*release.File{release.ChecksumsBundleName: signed.Bundle, release.ProvenanceName: signed.Provenance}[name]
+			same(t, *file)
+			got, want := string(read(t, file.Path)), fmt.Sprintf("old about %d", subjects)
+			if _, kept := c.kept[name]; kept != (got == want) {
+				t.Errorf("%s holds %q", name, got)
+			}
+		}
+		only(t, ends(t, n.events, engine.PhaseAttest), task.Done)
+	}
+}
+
+// With All, every subject has a bundle of its own, in the order of the subjects.
+func TestAttestAll(t *testing.T) {
+	n := newNotary(t)
+	n.all = true
+	sbom := n.made.Units[1].SBOM.Name
+	n.kept = map[string]string{sbom + release.BundleSuffix: "old"}
+	signed, err := n.attest(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	subjects := n.made.Subjects()
+	if len(signed.Bundles) != len(subjects) {
+		t.Fatalf("%d bundles for %d subjects", len(signed.Bundles), len(subjects))
+	}
+	for i, bundle := range signed.Bundles {
+		same(t, bundle)
+		want := "bundle over " + string(subjects[i].Digest)
+		if subjects[i].Name == sbom {
+			want = "old about 1"
+		}
+		if got := string(read(t, bundle.Path)); bundle.Name != subjects[i].Name+release.BundleSuffix || got != want {
+			t.Errorf("%s holds %q, want %q", bundle.Name, got, want)
+		}
+	}
+	p := plan.Plan{Units: make([]plan.Unit, len(n.made.Units)), Sign: plan.SignKeyless, SignAll: true}
+	if got := signed.Assets(); len(got) != p.Assets() {
+		t.Errorf("%d assets, the plan says %d", len(got), p.Assets())
+	}
 }
 
 // Both bundles are made side by side; an error of either stops the other, which is

@@ -88,7 +88,7 @@ func (c *checking) complete(context.Context) {
 		switch {
 		case !file:
 			c.fail(name, "neither a file nor what an output directory has beside a release: it cannot be verified")
-		case listed, slices.Contains(own, name):
+		case listed, slices.Contains(own, name), c.bundled(name):
 		case name == release.NotesName:
 			c.notes()
 		default:
@@ -98,6 +98,13 @@ func (c *checking) complete(context.Context) {
 	if len(Failed(c.findings[before:])) == 0 {
 		c.hold(release.ChecksumsName, "%d files", len(c.listed))
 	}
+}
+
+// bundled tells whether a file is the bundle of a listed one.
+func (c *checking) bundled(name string) bool {
+	signed, ok := strings.CutSuffix(name, release.BundleSuffix)
+	_, listed := c.listed[signed]
+	return ok && listed && !c.claim.Unsigned
 }
 
 // notes demands of the one file that nobody signs that it is text.
@@ -113,43 +120,52 @@ func (c *checking) notes() {
 	}
 }
 
-// sealed is a bundle with the digest of checksums.txt, over which it has to be.
-func (c *checking) sealed(name string) ([]byte, release.Digest, error) {
-	checksums, ok := c.files[release.ChecksumsName]
-	if !ok {
-		return nil, "", fmt.Errorf("%s is missing", release.ChecksumsName)
-	}
-	bundle, err := c.content(name)
-	return bundle, checksums.Digest, err
-}
-
-func (c *checking) signature(context.Context) {
+func (c *checking) signature(ctx context.Context) {
 	if c.claim.Unsigned {
 		return
 	}
-	bundle, digest, err := c.sealed(release.ChecksumsBundleName)
-	if err != nil {
-		c.fail(release.ChecksumsBundleName, "%w", err)
+	c.signed(release.ChecksumsName)
+	for _, name := range slices.Sorted(maps.Keys(c.files)) {
+		if ctx.Err() == nil && c.bundled(name) {
+			c.signed(strings.TrimSuffix(name, release.BundleSuffix))
+		}
+	}
+}
+
+// signed looks at the bundle of one file.
+func (c *checking) signed(name string) {
+	file, ok := c.files[name]
+	if !ok {
+		c.fail(name+release.BundleSuffix, "%s is missing", name)
 		return
 	}
-	signer, err := c.Blob(bundle, digest, c.claim)
+	bundle, err := c.content(name + release.BundleSuffix)
 	if err != nil {
-		c.fail(release.ChecksumsName, "%w", err)
+		c.fail(name+release.BundleSuffix, "%w", err)
 		return
 	}
-	c.hold(release.ChecksumsName, "signed by %s", signer)
+	signer, err := c.Blob(bundle, file.Digest, c.claim)
+	if err != nil {
+		c.fail(name, "%w", err)
+		return
+	}
+	c.hold(name, "signed by %s", signer)
 }
 
 func (c *checking) provenance(context.Context) {
 	if c.claim.Unsigned {
 		return
 	}
-	bundle, digest, err := c.sealed(release.ProvenanceName)
-	if err != nil {
-		c.fail(release.ProvenanceName, "%w", err)
+	checksums, ok := c.files[release.ChecksumsName]
+	if !ok {
+		c.fail(release.ProvenanceName, "%s is missing", release.ChecksumsName)
 		return
 	}
-	s, err := c.Statement(bundle, digest, c.claim)
+	var s Statement
+	bundle, err := c.content(release.ProvenanceName)
+	if err == nil {
+		s, err = c.Statement(bundle, checksums.Digest, c.claim)
+	}
 	if err != nil {
 		c.fail(release.ProvenanceName, "%w", err)
 		return
@@ -158,7 +174,10 @@ func (c *checking) provenance(context.Context) {
 	if err := c.agree(s.Commit); err != nil {
 		c.fail(release.ProvenanceName, "it speaks of %w", err)
 	}
-	want := map[string]release.Digest{release.ChecksumsName: digest}
+	if s.Builder != s.Identity {
+		c.fail(release.ProvenanceName, "it speaks of builder %q, want the signer, %q", s.Builder, s.Identity)
+	}
+	want := map[string]release.Digest{release.ChecksumsName: checksums.Digest}
 	for name, digest := range c.listed {
 		want[name] = digest
 	}

@@ -16,8 +16,8 @@ import (
 const (
 	RuleChecksums  = "checksums"  // every listed file has the listed digest
 	RuleComplete   = "complete"   // no file is missing, and none is there that nobody vouches for
-	RuleSignature  = "signature"  // checksums.txt is signed by the expected identity
-	RuleProvenance = "provenance" // the signed statement speaks of exactly these files and this commit
+	RuleSignature  = "signature"  // checksums.txt is signed by the expected identity, and so is what has a bundle of its own
+	RuleProvenance = "provenance" // the signed statement speaks of exactly these files and this commit, and of its signer as the builder
 	RuleSBOM       = "sbom"       // every archive has an SPDX document that names the released version
 	RuleBinary     = "binary"     // the binary in every archive says this version and commit
 	RuleImage      = "image"      // the image holds the binaries of the archives
@@ -29,6 +29,7 @@ type Claim struct {
 	Tag        string
 	Version    string         // without "v"
 	Commit     string         // full hash; empty: the one that all of it agrees on
+	Branches   []string       // that may have been released from, beside the tag
 	Unsigned   bool           // the release was made with signing off: it has no bundles
 	Page       bool           // the directory holds what a release page holds; else it is an output directory
 	Image      string         // reference of the image; empty: none is expected
@@ -39,7 +40,9 @@ type Claim struct {
 type Statement struct {
 	Subjects map[string]release.Digest
 	Commit   string
-	Signer   string // identity in the certificate
+	Builder  string // URI of who built, by what the statement says
+	Signer   string // who signed, for people
+	Identity string // builder that the signer may speak for
 }
 
 // Bill is what an SPDX document says.

@@ -121,7 +121,38 @@ func TestVerifySignatures(t *testing.T) {
 			"binary " + amd64 + ": hello says commit ", "binary " + arm64 + ": hello says commit ", "binary " + windows + ": hello.exe says commit "}},
 		"signed and said to be unsigned": {func(s *suspect) { s.claim.Unsigned = true }, []string{
 			"complete checksums.txt.sigstore.json: nobody vouches for it", "complete provenance.sigstore.json: nobody vouches for it"}},
+		"bundle of another file beside one": {func(s *suspect) {
+			s.all = true
+			s.seal(nil)
+			s.write(amd64+release.BundleSuffix, string(read(s.T, s.path(arm64+release.BundleSuffix))))
+		}, []string{"signature " + amd64 + ": digest: found "}},
+		"empty bundle beside a file": {func(s *suspect) {
+			s.all = true
+			s.seal(nil)
+			s.write(amd64SBOM+release.BundleSuffix, "")
+		}, []string{"signature " + amd64SBOM + ": parsing the bundle"}},
+		"bundle of a file that is not there": {func(s *suspect) {
+			s.write("evil.exe"+release.BundleSuffix, string(read(s.T, s.path(release.ChecksumsBundleName))))
+		}, []string{"complete evil.exe.sigstore.json: nobody vouches for it"}},
 	})
+}
+
+// A bundle beside every file is more to hold, and nothing else.
+func TestVerifyAll(t *testing.T) {
+	s := newSuspect(t)
+	s.all = true
+	s.seal(nil)
+	got := s.verify()
+	if failed := failing(got); len(failed) > 0 {
+		t.Error(failed)
+	}
+	for _, name := range []string{amd64, amd64SBOM, arm64, windows, release.ChecksumsName} {
+		if !slices.ContainsFunc(got, func(line string) bool {
+			return strings.HasPrefix(line, "ok signature "+name+": signed by https://github.com/")
+		}) {
+			t.Errorf("nothing says that %s is signed: %q", name, got)
+		}
+	}
 }
 
 // The statement is signed as it has to be, and speaks of something else.
@@ -144,6 +175,10 @@ func TestVerifyProvenance(t *testing.T) {
 			}
 			return list
 		}), []string{"provenance " + windows + ": speaks of digest " + string(digestOf([]byte("other"))) + ", want "}},
+		"foreign builder": {func(s *suspect) {
+			s.authority.builder = "https://github.com/evil/builder/.github/workflows/build.yml@refs/heads/main"
+			s.seal(nil)
+		}, []string{`provenance provenance.sigstore.json: it speaks of builder "https://github.com/evil/builder/.github/workflows/build.yml@refs/heads/main", want the signer, "https://github.com/octo/`}},
 		"other commit": {func(s *suspect) {
 			s.seal(func(p *plan.Plan, list []release.Asset) []release.Asset {
 				p.Commit = s.foreign.plan.Commit

@@ -158,8 +158,9 @@ func packed(ctx context.Context, format, path string, entries []engine.Entry) (r
 
 // authority is a Sigstore on loopback, and who signs there.
 type authority struct {
-	trust  sign.Trust
-	signer *sign.Signer
+	trust   sign.Trust
+	signer  *sign.Signer
+	builder string // that its statements name; empty: the signer
 }
 
 func newAuthority(root string, p plan.Plan) (authority, error) {
@@ -179,7 +180,7 @@ func newAuthority(root string, p plan.Plan) (authority, error) {
 	if err != nil {
 		return authority{}, err
 	}
-	return authority{trust, sign.NewSigner(trust, action.Token(stage.Getenv(os.Getenv), nil), nil)}, nil
+	return authority{trust: trust, signer: sign.NewSigner(trust, action.Token(stage.Getenv(os.Getenv), nil), nil)}, nil
 }
 
 // shared is what all tests of Verify begin with. Nothing of it is changed.
@@ -241,12 +242,19 @@ func (s shared) finish(ctx context.Context) error {
 func attester(a authority, p plan.Plan, change func(p *plan.Plan, subjects []release.Asset) []release.Asset) engine.Attester {
 	return engine.Attester{
 		Blob: a.signer.Blob,
-		Statement: func(subjects []release.Asset) ([]byte, error) {
+		Statement: func(ctx context.Context, subjects []release.Asset) ([]byte, error) {
+			builder, err := a.builder, error(nil)
+			if builder == "" {
+				builder, err = a.signer.Identity(ctx)
+			}
+			if err != nil {
+				return nil, err
+			}
 			if change != nil {
 				subjects = change(&p, subjects)
 			}
 			at := time.Unix(1e9, 0)
-			s, err := provenance.New(p, subjects, provenance.Run{BuilderID: "https://example.com/builder", Started: at, Finished: at})
+			s, err := provenance.New(p, subjects, provenance.Run{BuilderID: builder, Started: at, Finished: at})
 			if err != nil {
 				return nil, err
 			}
@@ -273,7 +281,9 @@ func verifier(trust sign.Trust) engine.Verifier {
 				return engine.Statement{}, err
 			}
 			statement, err := provenance.Parse(text)
-			return engine.Statement{Subjects: statement.Subjects(), Commit: statement.Commit(), Signer: s.SAN}, err
+			return engine.Statement{
+				Subjects: statement.Subjects(), Commit: statement.Commit(), Builder: statement.BuilderID(), Signer: s.SAN, Identity: s.SAN,
+			}, err
 		},
 		SBOM: func(content []byte) (engine.Bill, error) {
 			d, err := sbom.Parse(content)

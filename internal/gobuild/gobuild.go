@@ -34,7 +34,12 @@ type Toolchain struct {
 // know. The user's settings (go env -w) are kept where they say how modules are
 // found, and left out where they would shape a binary.
 func Probe(ctx context.Context, base run.Runner, dir string) (Toolchain, error) {
-	base = base.With("GOTOOLCHAIN=auto", "GOWORK=off", "GOFLAGS=", "CGO_ENABLED=0")
+	return probe(ctx, base, dir, "auto")
+}
+
+// probe is Probe with a choice of the toolchain (https://go.dev/doc/toolchain#select).
+func probe(ctx context.Context, base run.Runner, dir, choice string) (Toolchain, error) {
+	base = base.With("GOTOOLCHAIN="+choice, "GOWORK=off", "GOFLAGS=", "CGO_ENABLED=0")
 	out, err := base.Output(ctx, dir, "go", "env", "-json",
 		"GOVERSION", "GOMODCACHE", "GOCACHE", "GOPROXY", "GONOPROXY", "GOSUMDB", "GONOSUMDB", "GOPRIVATE", "GOINSECURE", "GOAUTH")
 	if err != nil {
@@ -61,6 +66,11 @@ func Probe(ctx context.Context, base run.Runner, dir string) (Toolchain, error) 
 // ProbeFor is Probe for a module that is not checked out: lines are those of its
 // go.mod that choose a toolchain.
 func ProbeFor(ctx context.Context, base run.Runner, lines string) (t Toolchain, err error) {
+	return probeApart(ctx, base, lines, "auto")
+}
+
+// probeApart is probe in a module of its own, which has nothing but the lines.
+func probeApart(ctx context.Context, base run.Runner, lines, choice string) (t Toolchain, err error) {
 	dir, err := os.MkdirTemp("", "pgo-release-toolchain-")
 	if err != nil {
 		return Toolchain{}, fmt.Errorf("asking the go command for its settings: %w", err)
@@ -69,7 +79,7 @@ func ProbeFor(ctx context.Context, base run.Runner, lines string) (t Toolchain, 
 	if err := os.WriteFile(filepath.Join(dir, "go.mod"), []byte("module toolchain\n"+lines), 0o644); err != nil {
 		return Toolchain{}, fmt.Errorf("asking the go command for its settings: %w", err)
 	}
-	return Probe(ctx, base, dir)
+	return probe(ctx, base, dir, choice)
 }
 
 // Environ is the environment that the go command runs with, NAME=value.

@@ -36,9 +36,11 @@ func command(t *testing.T, dir string, env []string, name string, args ...string
 	t.Helper()
 	cmd := exec.CommandContext(t.Context(), name, args...)
 	cmd.Dir, cmd.Env = dir, append(os.Environ(), env...)
-	out, err := cmd.CombinedOutput()
+	var said strings.Builder // the go command warns of a go.mod in /tmp, for one
+	cmd.Stderr = &said
+	out, err := cmd.Output()
 	if err != nil {
-		t.Fatalf("%s %s: %v\n%s", name, strings.Join(args, " "), err, out)
+		t.Fatalf("%s %s: %v\n%s%s", name, strings.Join(args, " "), err, out, said.String())
 	}
 	return strings.TrimSpace(string(out))
 }
@@ -260,7 +262,7 @@ func TestCompileVendored(t *testing.T) {
 	dir := t.TempDir()
 	write(t, dir, map[string]string{
 		"go.mod":                        "module example.com/app\n\ngo 1.26\n\nrequire example.com/dep v1.4.0\n",
-		"main.go":                       "package main\n\nimport \"example.com/dep\"\n\nfunc main() { println(dep.Name) }\n",
+		"main.go":                       "package main\n\nimport (\n\t\"fmt\"\n\n\t\"example.com/dep\"\n)\n\nfunc main() { fmt.Println(dep.Name) }\n",
 		"vendor/modules.txt":            "# example.com/dep v1.4.0\n## explicit; go 1.26\nexample.com/dep\n",
 		"vendor/example.com/dep/dep.go": "package dep\n\nconst Name = \"vendored\"\n",
 	})

@@ -15,13 +15,14 @@ type Config struct {
 	Prepare   []string `yaml:"prepare" json:"prepare,omitempty" jsonschema:"description=Commands to run in the clone before compiling\\, one per line\\, without a shell"`
 	Archives  Archives `yaml:"archives" json:"archives,omitzero" jsonschema:"description=How binaries are packed"`
 	Image     Image    `yaml:"image" json:"image,omitzero" jsonschema:"description=The container image"`
-	Sign      string   `yaml:"sign" json:"sign,omitempty" jsonschema:"enum=keyless,enum=none,description=How the release is signed; default: keyless"`
+	Sign      string   `yaml:"sign" json:"sign,omitempty" jsonschema:"enum=keyless,enum=key,enum=all,enum=none,description=How the release is signed: keyless with the identity of the workflow\\, with the key of the option key\\, all for a signature beside every file as well\\, or none; default: keyless"`
 	Notes     Notes    `yaml:"notes" json:"notes,omitzero" jsonschema:"description=The release notes"`
 
 	VersionPolicy   string `yaml:"version-policy" json:"version-policy,omitempty" jsonschema:"enum=off,enum=warn,enum=standard,enum=strict,description=How strictly versions are judged; default: standard"`
 	API             string `yaml:"api" json:"api,omitempty" jsonschema:"enum=compare,enum=ignore,description=What the exported Go API counts for the version; ignore: its packages are not meant for others; default: compare"`
 	PrereleaseStyle string `yaml:"prerelease-style" json:"prerelease-style,omitempty" jsonschema:"enum=dotted,enum=any,description=How a prerelease is written; default: dotted\\, as in rc.1"`
 
+	Key            string `yaml:"-" json:"-"` // to sign with instead of the workflow's identity; only whether there is one counts here
 	Tag            string `yaml:"-" json:"-"` // what to release when HEAD carries no tag
 	Repository     string `yaml:"-" json:"-"` // owner/name on GitHub; empty: from the facts
 	PreviousTag    string `yaml:"-" json:"-"` // that the notes start from; empty: decided by the version policy

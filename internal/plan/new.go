@@ -7,7 +7,6 @@ import (
 	"regexp"
 	"slices"
 	"strings"
-	"unicode"
 
 	"github.com/org/pgo-release/internal/release"
 	"github.com/org/pgo-release/internal/version"
@@ -16,6 +15,8 @@ import (
 // How a release is signed.
 const (
 	SignKeyless = "keyless" // with the identity of the workflow, through Sigstore
+	SignKey     = "key"     // with a key pair
+	SignAll     = "all"     // of a configuration: as by default, and every file by itself
 	SignNone    = "none"
 )
 
@@ -30,6 +31,23 @@ const (
 	APICompare = "compare"
 	APIIgnore  = "ignore" // the packages are not meant for others
 )
+
+// signing says whose signature a release carries.
+func signing(cfg Config) (string, error) {
+	switch {
+	case !slices.Contains([]string{"", SignKeyless, SignKey, SignAll, SignNone}, cfg.Sign):
+		return "", release.Misuse("", "sign %q: want keyless, key, all or none", cfg.Sign)
+	case cfg.Key != "" && (cfg.Sign == SignKeyless || cfg.Sign == SignNone):
+		return "", release.Misuse("leave one of the two out", "sign %q: there is a key to sign with", cfg.Sign)
+	case cfg.Key == "" && cfg.Sign == SignKey:
+		return "", release.Misuse("name it: --key FILE or --key env://NAME", "sign %q: there is no key", cfg.Sign)
+	case cfg.Key != "":
+		return SignKey, nil
+	case cfg.Sign == SignNone:
+		return SignNone, nil
+	}
+	return SignKeyless, nil
+}
 
 // New makes the plan of a release. The errors are release.Problems. A version that only
 // the changes stand against has a plan, and a verdict that says so: what is known of the
@@ -58,20 +76,16 @@ func New(cfg Config, facts Facts) (Plan, error) {
 		p.Repository = Repository{Owner: m[1], Name: m[2]}
 	}
 	for _, command := range cfg.Prepare {
-		if strings.ContainsAny(command, "'\"`$|&;<>") || strings.ContainsFunc(command, unicode.IsControl) {
+		if forShell(command) {
 			return Plan{}, release.Misuse("commands run without a shell; put this one into a script and name the script",
 				"configuration: prepare: %q: it is written for a shell", command)
 		}
 	}
-	switch cfg.Sign {
-	case "", SignKeyless:
-		p.Sign = SignKeyless
-	case SignNone:
-		p.Sign = SignNone
-	default:
-		return Plan{}, release.Misuse("", "sign %q: want keyless or none", cfg.Sign)
-	}
 	var err error
+	if p.Sign, err = signing(cfg); err != nil {
+		return Plan{}, err
+	}
+	p.SignAll = cfg.Sign == SignAll
 	if p.Units, err = units(p, cfg, facts); err != nil {
 		return Plan{}, err
 	}
@@ -337,7 +351,7 @@ func packedFiles(patterns []string, facts Facts) ([]string, error) {
 				"archives: %q and %q would be unpacked to the same file", other, name)
 		}
 		seen[folded] = name
-		if strings.ContainsFunc(name, unicode.IsControl) || strings.ContainsAny(name, `:\`) {
+		if !packable(name) {
 			return nil, release.Misuse("name the files to pack: archives: {files: [...]}", "archives: %q: not every system can unpack a file of that name", name)
 		}
 	}

@@ -198,7 +198,7 @@ func TestRejected(t *testing.T) {
 			change: func(f *plan.Facts) { f.Files = append(f.Files, "readme.md"); slices.Sort(f.Files) },
 			config: plan.Config{Archives: plan.Archives{Files: []string{"*.md"}}}, class: release.Usage, want: []string{"unpacked to the same file"}},
 		"sign": {
-			config: plan.Config{Sign: "gpg"}, class: release.Usage, want: []string{"keyless or none"}},
+			config: plan.Config{Sign: "gpg"}, class: release.Usage, want: []string{"keyless, key, all or none"}},
 	} {
 		t.Run(name, func(t *testing.T) {
 			f := facts()

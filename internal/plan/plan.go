@@ -26,7 +26,8 @@ type Plan struct {
 	Toolchain  string     `json:"toolchain"`
 	Snapshot   bool       `json:"snapshot,omitempty"`
 	Draft      bool       `json:"draft,omitempty"`
-	Sign       string     `json:"sign"` // "keyless" or "none"
+	Sign       string     `json:"sign"`              // SignKeyless, SignKey or SignNone
+	SignAll    bool       `json:"signAll,omitempty"` // a bundle beside every archive and SBOM, too
 	Include    []string   `json:"include,omitempty"`
 	Prepare    []string   `json:"prepare,omitempty"`
 	Units      []Unit     `json:"units"`
@@ -66,6 +67,9 @@ func (p Plan) Assets() int {
 	if p.Sign != SignNone {
 		n += 2
 	}
+	if p.SignAll {
+		n += 2 * len(p.Units)
+	}
 	return n
 }
 
@@ -92,7 +96,7 @@ func (p Plan) Digest() (release.Digest, error) {
 // Content identifies what shapes the bytes of the artifacts, and nothing else: two
 // plans with the same content make the same archives, whatever they are published as.
 func (p Plan) Content() (release.Digest, error) {
-	p.Verdict, p.Draft, p.Sign, p.Notes = version.Verdict{}, false, "", Notes{}
+	p.Verdict, p.Draft, p.Sign, p.SignAll, p.Notes = version.Verdict{}, false, "", false, Notes{}
 	if p.Image != nil {
 		image := *p.Image
 		image.Tags = nil

@@ -34,9 +34,12 @@ func (p Plan) Text() (string, error) {
 	if p.Repository.Owner != "" && !p.Snapshot {
 		row("release", "%s on %s", p.standing(), p.Repository.URL())
 	}
-	if p.Sign == SignNone {
+	switch {
+	case p.Sign == SignNone:
 		row("signatures", "NONE: nobody will be able to check where the release comes from")
-	} else if !p.Snapshot {
+	case p.Sign == SignKey && !p.Snapshot:
+		row("signatures", "with a key")
+	case !p.Snapshot:
 		row("signatures", "keyless, with the identity of the workflow")
 	}
 	if len(p.Include) > 0 {
@@ -98,6 +101,9 @@ func (p Plan) listUnits(out *strings.Builder) {
 		fmt.Fprintf(out, "\nin every archive\n  %s\n", strings.Join(p.Files, " "))
 	}
 	fmt.Fprintf(out, "\nbeside the archives\n  an SBOM each (%s), %s", release.SBOMSuffix, release.ChecksumsName)
+	if p.SignAll {
+		fmt.Fprintf(out, ", a bundle of every file (%s)", release.BundleSuffix)
+	}
 	if p.Sign != SignNone && !p.Snapshot {
 		fmt.Fprintf(out, ", %s, %s", release.ChecksumsBundleName, release.ProvenanceName)
 	}

@@ -87,14 +87,12 @@ func builds(cfg Config, facts Facts) ([]Build, error) {
 	for i := range out {
 		b := &out[i]
 		where := fmt.Sprintf("configuration: builds[%d]", i)
-		clean := path.Clean(strings.ReplaceAll(b.Main, `\`, "/"))
-		if b.Main == "" || path.IsAbs(clean) || clean == ".." || strings.HasPrefix(clean, "../") {
+		main, inside := mainDir(b.Main)
+		if !inside {
 			return nil, release.Misuse("such as ./cmd/app", "%s.main %q: want a directory inside the module", where, b.Main)
 		}
-		b.Main = clean
-		if clean != "." {
-			b.Main = "./" + clean
-		}
+		b.Main = main
+		clean := path.Clean(main)
 		if !holdsGo(facts, clean) {
 			return nil, release.Reject("", "%s.main %q: commit %s has no Go files there", where, b.Main, short(facts.Commit))
 		}
@@ -189,14 +187,14 @@ func unit(p Plan, archives Archives, where string, b Build, t release.Target) (U
 		return Unit{}, err
 	}
 	for name := range env {
-		if !variable.MatchString(name) || reserved.MatchString(name) {
+		if !settable(name) {
 			return Unit{}, release.Misuse("platforms choose the target; what the go command compiles is decided by the plan",
 				"configuration: %s.env: %q may not be set", where, name)
 		}
 	}
 	u := Unit{
 		Build: b.Name, Main: b.Main, Target: t, Binary: b.Binary + t.Exe(),
-		Archive: fmt.Sprintf("%s_%s_%s.%s", b.Name, p.Version, t.Suffix(), format), Format: format,
+		Archive: archiveName(b.Name, p.Version, t, format), Format: format,
 		Ldflags: ldflags, Tags: b.Tags, Env: env,
 	}
 	u.SBOM = u.Archive + release.SBOMSuffix

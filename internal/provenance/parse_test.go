@@ -81,6 +81,9 @@ func FuzzParse(f *testing.F) {
 			t.Fatalf("%d subjects of %d", n, len(s.doc.Subject))
 		}
 		_ = s.Commit() + s.Source() + s.Toolchain() + s.Tag() + s.Repository() + s.BuilderID() + string(s.ContentDigest())
+		if p, err := s.Plan(); err == nil && p.Check() != nil {
+			t.Fatalf("gave a plan that does not hold: %v", p.Check())
+		}
 		once, err := s.JSON()
 		if err != nil {
 			t.Fatal(err)

@@ -5,9 +5,11 @@
 //
 // The build type says how the parameters are to be read:
 //
-//   - externalParameters are what the plan of the release was made of: repository,
-//     module, tag, platforms, builds with their flags, further files, commands, and
-//     the inputs of the run.
+//   - externalParameters are everything that the plan of the release says about the
+//     bytes of its files, so that whoever has the commit can make them again: project,
+//     repository, module, tag, platforms, builds with their flags, further files,
+//     commands, the image; and the inputs of the run. The content of files that no
+//     commit has (include) is not among them.
 //   - internalParameters hold contentDigest, the digest of the part of the plan that
 //     shapes bytes (plan.Plan.Content): the same digest means the same artifacts.
 //   - resolvedDependencies are the commit first, then the Go toolchain, then every
@@ -38,6 +40,9 @@ const (
 	PredicateType = "https://slsa.dev/provenance/v1"
 	// BuildType is how this program builds, as the package comment describes it.
 	BuildType = "https://github.com/org/pgo-release/buildtypes/release/v1"
+	// LocalBuilder is the builder of what was made outside of any workflow: whoever holds
+	// the key that signed it, on a machine that nobody else vouches for.
+	LocalBuilder = "https://github.com/org/pgo-release/builders/local/v1"
 	// MaxSubjects is how many files one statement may speak of: verifiers take no more.
 	MaxSubjects = 1024
 
@@ -123,7 +128,8 @@ func subjectsOf(assets []release.Asset) ([]subject, error) {
 
 func parametersOf(p plan.Plan, inputs map[string]string) externalParameters {
 	out := externalParameters{
-		Repository: p.Repository.URL(), Module: p.Module.Path, Directory: p.Module.Dir, Tag: p.Tag,
+		Project: p.Project, Repository: p.Repository.URL(), Tag: p.Tag,
+		Module: p.Module.Path, Directory: p.Module.Dir, Vendored: p.Module.Vendored,
 		Files: p.Files, Include: p.Include, Prepare: p.Prepare, Inputs: inputs,
 	}
 	for _, u := range p.Units {
@@ -141,7 +147,18 @@ func parametersOf(p plan.Plan, inputs map[string]string) externalParameters {
 		out.Builds = append(out.Builds, b)
 	}
 	if p.Image != nil {
-		out.Image = p.Image.Repository
+		out.Image = imageOf(*p.Image)
+	}
+	return out
+}
+
+func imageOf(p plan.ImagePlan) *image {
+	out := &image{Repository: p.Repository, Entrypoint: p.Entrypoint}
+	for _, target := range p.Platforms {
+		out.Platforms = append(out.Platforms, target.String())
+	}
+	for _, name := range slices.Sorted(maps.Keys(p.Labels)) {
+		out.Labels = append(out.Labels, label{name, p.Labels[name]})
 	}
 	return out
 }

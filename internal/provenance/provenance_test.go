@@ -48,7 +48,11 @@ func examplePlan() plan.Plan {
 				SBOM: "hello_1.2.3_linux_armv7.tar.gz.spdx.json", Ldflags: "-s -w -X main.version=1.2.3",
 			},
 		},
-		Image: &plan.ImagePlan{Repository: "ghcr.io/octo-org/octo-repo", Tags: []string{"1.2.3"}},
+		Image: &plan.ImagePlan{
+			Repository: "ghcr.io/octo-org/octo-repo", Tags: []string{"1.2.3"}, Entrypoint: []string{"/usr/local/bin/hello"},
+			Platforms: []release.Target{{OS: "linux", Arch: "amd64"}, {OS: "linux", Arch: "arm", Variant: "v7"}},
+			Labels:    map[string]string{"org.opencontainers.image.version": "1.2.3", "team": "core", "Team": "", "a=b": "c"},
+		},
 	}
 }
 

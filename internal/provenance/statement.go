@@ -36,16 +36,18 @@ type buildDefinition struct {
 }
 
 type externalParameters struct {
+	Project    string            `json:"project"`
 	Repository string            `json:"repository"`
 	Module     string            `json:"module"`
 	Directory  string            `json:"directory"`
+	Vendored   bool              `json:"vendored,omitempty"`
 	Tag        string            `json:"tag"`
 	Platforms  []string          `json:"platforms"`
 	Builds     []build           `json:"builds"`
 	Files      []string          `json:"files,omitempty"`
 	Include    []string          `json:"include,omitempty"`
 	Prepare    []string          `json:"prepare,omitempty"`
-	Image      string            `json:"image,omitempty"`
+	Image      *image            `json:"image,omitempty"`
 	Inputs     map[string]string `json:"inputs,omitempty"`
 }
 
@@ -60,6 +62,20 @@ type build struct {
 	Ldflags  string   `json:"ldflags,omitempty"`
 	Tags     []string `json:"tags,omitempty"`
 	Env      []string `json:"env,omitempty"`
+}
+
+// image is what the image is made of, beside the programs of its platforms. Labels
+// are a list because their names may differ in case alone.
+type image struct {
+	Repository string   `json:"repository"`
+	Platforms  []string `json:"platforms,omitempty"`
+	Entrypoint []string `json:"entrypoint,omitempty"`
+	Labels     []label  `json:"labels,omitempty"`
+}
+
+type label struct {
+	Name  string `json:"name"`
+	Value string `json:"value"`
 }
 
 type internalParameters struct {

@@ -35,7 +35,7 @@ const (
 	KindArchive    Kind = "archive"
 	KindSBOM       Kind = "sbom"
 	KindChecksums  Kind = "checksums"
-	KindBundle     Kind = "bundle"     // a Sigstore bundle over checksums.txt
+	KindBundle     Kind = "bundle"     // a Sigstore bundle over checksums.txt or another asset
 	KindNotes      Kind = "notes"      // the whole release notes, where the page has a part of them
 	KindProvenance Kind = "provenance" // a Sigstore bundle that holds an in-toto statement
 )
@@ -46,7 +46,8 @@ const (
 	ChecksumsBundleName = "checksums.txt.sigstore.json"
 	ProvenanceName      = "provenance.sigstore.json"
 	NotesName           = "RELEASE_NOTES.md"
-	SBOMSuffix          = ".spdx.json" // after the archive's name
+	SBOMSuffix          = ".spdx.json"     // after the archive's name
+	BundleSuffix        = ".sigstore.json" // after the name of what a bundle signs
 )
 
 // ReportName is the file that describes a run, beside what it made; it is no asset.
@@ -92,12 +93,13 @@ type Made struct {
 	Image     *Image // nil: the plan has none
 }
 
-// Signed is what was made, with its bundles; the bundles are nil where the plan
-// signs nothing.
+// Signed is what was made, with its bundles; there are none where the plan signs
+// nothing.
 type Signed struct {
 	Made
-	Bundle     *File // over Checksums
-	Provenance *File // statement about every archive and SBOM, and Checksums
+	Bundle     *File  // over Checksums
+	Bundles    []File // over every archive and SBOM, in the order of Subjects; empty where Checksums stands for them
+	Provenance *File  // statement about every archive and SBOM, and Checksums
 	Notes      *File // the whole release notes where they are too long for the page; else nil
 }
 
@@ -126,6 +128,9 @@ func (s Signed) Assets() []Asset {
 	out := append(s.Subjects(), Asset{File: s.Checksums, Kind: KindChecksums})
 	if s.Bundle != nil {
 		out = append(out, Asset{File: *s.Bundle, Kind: KindBundle})
+	}
+	for _, bundle := range s.Bundles {
+		out = append(out, Asset{File: bundle, Kind: KindBundle})
 	}
 	if s.Provenance != nil {
 		out = append(out, Asset{File: *s.Provenance, Kind: KindProvenance})

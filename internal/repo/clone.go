@@ -114,7 +114,24 @@ func (r *Repo) complete(ctx context.Context, root string, p plan.Plan) error {
 	if err := r.submodules(ctx, root); err != nil {
 		return err
 	}
+	if err := holds(root, p.Module.Dir); err != nil {
+		return err
+	}
 	return confined(root, p.Files)
+}
+
+// holds refuses a module's directory that a link leads out of the repository: what
+// include and prepare write has to stay in the clone.
+func holds(dir, module string) error {
+	root, err := os.OpenRoot(dir)
+	if err != nil {
+		return err
+	}
+	defer root.Close()
+	if _, err := root.Stat(filepath.Join(filepath.FromSlash(module), "go.mod")); err != nil {
+		return release.Reject("name the module's directory with -C", "looking for go.mod in %q: %w", module, err)
+	}
+	return nil
 }
 
 // confined refuses packed files that are links to what lies outside of the
@@ -182,8 +199,14 @@ func (r *Repo) include(c Checkout, p plan.Plan) error {
 	if len(p.Include) == 0 {
 		return nil
 	}
-	from := filepath.Join(r.top, filepath.FromSlash(p.Module.Dir))
+	from := r.extra
+	if from == "" {
+		from = filepath.Join(r.top, filepath.FromSlash(p.Module.Dir))
+	}
 	source, err := os.OpenRoot(from)
+	if errors.Is(err, fs.ErrNotExist) {
+		return missing(p.Include[0], from)
+	}
 	if err != nil {
 		return err
 	}
@@ -202,8 +225,7 @@ func (r *Repo) include(c Checkout, p plan.Plan) error {
 			return release.Misuse("", "including %q: %w", pattern, err)
 		}
 		if len(found) == 0 {
-			return release.Reject("generate it first, or make it in the clone with a command under prepare",
-				"including %q: no such file in %s", pattern, from)
+			return missing(pattern, from)
 		}
 		for _, name := range found {
 			if err := copyTree(source, target, name); err != nil {
@@ -212,6 +234,20 @@ func (r *Repo) include(c Checkout, p plan.Plan) error {
 		}
 	}
 	return nil
+}
+
+// MissingError is what a plan includes and the working tree does not have.
+type MissingError struct {
+	Pattern string
+	Dir     string // where it was looked for
+}
+
+func (e *MissingError) Error() string {
+	return fmt.Sprintf("including %q: no such file in %s", e.Pattern, e.Dir)
+}
+
+func missing(pattern, dir string) error {
+	return release.Reject("generate it first, or make it in the clone with a command under prepare", "%w", &MissingError{pattern, dir})
 }
 
 // copyTree copies a file, or a directory with everything in it; what is there already

@@ -57,7 +57,7 @@ func (r *Repo) Facts(ctx context.Context, tag string) (plan.Facts, error) {
 		f.Go = goLines(at.file)
 	}
 	group, shared := errgroup.WithContext(ctx)
-	group.Go(func() (err error) { f.Time, err = r.commitTime(shared, f.Commit); return err })
+	group.Go(func() (err error) { f.Time, err = r.CommitTime(shared, f.Commit); return err })
 	group.Go(func() (err error) { f.Dirty, err = r.dirty(shared); return err })
 	group.Go(func() (err error) {
 		if f.Mains, err = r.mainPackages(shared, tree, at); err == nil {
@@ -152,7 +152,8 @@ func choose(asked, prefix, head string, refs []version.Ref) (tag, commit string)
 	return asked, head
 }
 
-func (r *Repo) commitTime(ctx context.Context, commit string) (time.Time, error) {
+// CommitTime is the committer time of a commit, in UTC.
+func (r *Repo) CommitTime(ctx context.Context, commit string) (time.Time, error) {
 	out, err := r.gitTop(ctx, "show", "-s", "--format=%ct", commit)
 	if err != nil {
 		return time.Time{}, fmt.Errorf("reading commit %s: %w", commit, err)

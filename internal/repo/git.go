@@ -25,6 +25,7 @@ type Repo struct {
 	objects string // directory of the object database, absolute
 	shallow string // file that lists the commits without parents in a shallow clone
 	format  string // object format: "sha1" or "sha256"
+	extra   string // module's directory to take from what plans include; empty: the working tree's
 }
 
 // hardened are settings for every git call: nothing that the repository's own

@@ -33,7 +33,7 @@ func (r *Repo) Deepen(ctx context.Context, token string) error {
 	_, err := r.gitTop(ctx, args...)
 	if err != nil && token != "" && ctx.Err() == nil {
 		// Not before: a second header beside the one that a checkout left is refused.
-		_, err = git(ctx, r.git.With(authorise(r.git, token)...), r.top, args...)
+		_, err = git(ctx, r.git.With(authorise(r.git, "https://github.com", token)...), r.top, args...)
 	}
 	if err != nil {
 		return release.Reject("give the job the whole history: actions/checkout with fetch-depth: 0; or git fetch --unshallow --tags",
@@ -42,13 +42,13 @@ func (r *Repo) Deepen(ctx context.Context, token string) error {
 	return nil
 }
 
-// authorise are the variables that make git show a token to github.com.
-func authorise(git run.Runner, token string) []string {
+// authorise are the variables that make git show a token to a server.
+func authorise(git run.Runner, server, token string) []string {
 	n := configured(git)
 	header := "AUTHORIZATION: basic " + base64.StdEncoding.EncodeToString([]byte("x-access-token:"+token))
 	return []string{
 		fmt.Sprintf("GIT_CONFIG_COUNT=%d", n+1),
-		fmt.Sprintf("GIT_CONFIG_KEY_%d=http.https://github.com/.extraheader", n), fmt.Sprintf("GIT_CONFIG_VALUE_%d=%s", n, header),
+		fmt.Sprintf("GIT_CONFIG_KEY_%d=http.%s/.extraheader", n, server), fmt.Sprintf("GIT_CONFIG_VALUE_%d=%s", n, header),
 	}
 }
 

@@ -133,14 +133,9 @@ func (t Trust) certificate(der []byte, private *ecdsa.PrivateKey, want []rules) 
 // identify fetches a token and reads what it claims, as the certificate will say it.
 // Whether it is genuine is for Fulcio to tell.
 func (s *Signer) identify(ctx context.Context) (string, certificate.Summary, error) {
-	raw, err := s.token(ctx, Audience)
-	if ctx.Err() != nil {
-		return "", certificate.Summary{}, fmt.Errorf("requesting an identity token: %w", context.Cause(ctx))
-	}
+	raw, err := s.fetchToken(ctx)
 	if err != nil {
-		return "", certificate.Summary{}, release.Refuse(
-			"the job must be allowed to ask for one:\n\n    permissions:\n      id-token: write",
-			"requesting an identity token: %w", err)
+		return "", certificate.Summary{}, err
 	}
 	var claims struct {
 		Issuer     string `json:"iss"`
@@ -167,6 +162,32 @@ func (s *Signer) identify(ctx context.Context) (string, certificate.Summary, err
 			SourceRepositoryDigest: claims.Commit, SourceRepositoryRef: claims.Ref,
 		},
 	}, nil
+}
+
+// fetchToken asks for a token, and asks again where that was not refused.
+func (s *Signer) fetchToken(ctx context.Context) (string, error) {
+	wait := s.Wait
+	if wait == nil {
+		wait = sleep
+	}
+	pause := firstWait
+	for attempt := 1; ; attempt++ {
+		raw, err := s.token(ctx, Audience)
+		switch {
+		case err == nil:
+			return raw, nil
+		case ctx.Err() != nil:
+			return "", context.Cause(ctx)
+		case release.ClassOf(err) != 0:
+			return "", err
+		case attempt == maxAttempts:
+			return "", fmt.Errorf("%w (%d attempts)", err, attempt)
+		}
+		if err := wait(ctx, pause); err != nil {
+			return "", err
+		}
+		pause *= 2
+	}
 }
 
 // expect is what the bundles must verify with: exactly what the token claims, and

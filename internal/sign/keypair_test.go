@@ -159,7 +159,7 @@ func TestKeyReferences(t *testing.T) {
 		"azurekms://vault/key":               "references to azurekms are not built in",
 		"hashivault://key":                   "references to hashivault are not built in",
 		"k8s://namespace/secret":             "references to k8s are not built in",
-		"pkcs11:token=x;pin-value=canary":       "references to pkcs11 are not built in",
+		"pkcs11:token=x;pin-value=canary":    "references to pkcs11 are not built in",
 	} {
 		_, err := LoadKey(reference, getenv)
 		if release.ClassOf(err) != release.Usage || !strings.Contains(err.Error(), want) {

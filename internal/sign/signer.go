@@ -29,16 +29,17 @@ const (
 	callTimeout = 2 * time.Minute
 )
 
-// Token fetches an OpenID Connect token of the workflow run for an audience. Its
-// error means that there is none to be had.
+// Token fetches an OpenID Connect token of the workflow run for an audience. An error
+// that has a class (release.ClassOf) means that there is none to be had; any other may
+// pass.
 type Token func(ctx context.Context, audience string) (string, error)
 
 // Signer signs with one token, one key and one certificate, which it fetches with the
 // first signature and replaces when the certificate is about to end; or with a key
 // pair (NewKeySigner). Its methods may be called from several goroutines.
 //
-// Its errors name the service, its host and what it answered. A token that cannot be
-// had is a release.Problem of class Authorisation; one for something else than Want,
+// Its errors name the service, its host and what it answered. A token that the job may
+// not have is a release.Problem as Token gives it; one for something else than Want,
 // of class Rejected.
 type Signer struct {
 	// Want is whom to sign as. The token is compared with it before anything becomes
@@ -77,6 +78,22 @@ func (s *Signer) Identity(ctx context.Context) (string, error) {
 		return "", fmt.Errorf("learning the identity: %w", err)
 	}
 	return current.san, nil
+}
+
+// Check fetches a token and compares what it claims with Want, so that what would be
+// refused later is refused now. It asks for no certificate, and nothing becomes public.
+// A key pair needs no check.
+func (s *Signer) Check(ctx context.Context) error {
+	if s.token == nil {
+		return nil
+	}
+	ctx, cancel := context.WithTimeout(ctx, callTimeout)
+	defer cancel()
+	_, claimed, err := s.identify(ctx)
+	if err == nil {
+		_, err = s.expect(claimed)
+	}
+	return err
 }
 
 // Blob signs a file by the digest that was taken while it was written; the file is

@@ -297,19 +297,71 @@ func TestToken(t *testing.T) {
 	}
 }
 
-func TestTokenRefused(t *testing.T) {
+// TestTokenEndpoint: what is refused is not asked again; what may pass is.
+func TestTokenEndpoint(t *testing.T) {
 	s := start(t, workflow())
-	s.Inject(sigstore.OIDC, sigstore.Status(http.StatusForbidden))
-	_, err := signerOf(t, s).Blob(t.Context(), blob(0))
-	if release.ClassOf(err) != release.Authorisation || !strings.Contains(release.HintOf(err), "permissions:\n      id-token: write") {
-		t.Errorf("got %v (class %d, hint %q)", err, release.ClassOf(err), release.HintOf(err))
+	for name, c := range map[string]struct {
+		fault sigstore.Fault
+		calls int64
+		want  string // of the error; empty: a signature
+	}{
+		"500 once": {sigstore.First(1, sigstore.Status(500)), 2, ""},
+		"cut":      {sigstore.First(2, sigstore.Down), 3, ""},
+		"500":      {sigstore.Status(500), 4, "500 Internal Server Error"},
+		"garbage":  {garbage, 4, "(4 attempts)"},
+	} {
+		before := s.Calls(sigstore.OIDC)
+		s.Inject(sigstore.OIDC, c.fault)
+		_, err := signerOf(t, s).Blob(t.Context(), blob(0))
+		switch {
+		case c.want == "" && err != nil:
+			t.Errorf("%s: %v", name, err)
+		case c.want != "" && (err == nil || !strings.Contains(err.Error(), c.want)):
+			t.Errorf("%s: got %v, want an error with %q", name, err, c.want)
+		}
+		// net/http itself asks again when a connection that it had is cut.
+		if got := s.Calls(sigstore.OIDC) - before; got < c.calls || name != "cut" && got > c.calls {
+			t.Errorf("%s: %d calls, want %d", name, got, c.calls)
+		}
 	}
-	if !strings.Contains(err.Error(), "403") {
-		t.Errorf("the cause is lost: %v", err)
+	s.Inject(sigstore.OIDC, nil)
+
+	asked := 0
+	signer := signerOf(t, s)
+	signer.token = func(context.Context, string) (string, error) {
+		asked++
+		return "", release.Refuse("permissions", "403 Forbidden")
+	}
+	for _, ask := range []func() error{
+		func() error { return signer.Check(t.Context()) },
+		func() error { _, err := signer.Blob(t.Context(), blob(0)); return err },
+	} {
+		asked = 0
+		if err := ask(); release.ClassOf(err) != release.Authorisation || release.HintOf(err) != "permissions" || !strings.Contains(err.Error(), "403") || asked != 1 {
+			t.Errorf("got %v (class %d, hint %q) after %d calls", err, release.ClassOf(err), release.HintOf(err), asked)
+		}
 	}
 	ctx, cancel := context.WithCancel(t.Context())
-	cancel()
+	s.Inject(sigstore.OIDC, func(http.Handler) http.Handler {
+		return http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) {
+			cancel()
+			<-r.Context().Done()
+		})
+	})
 	if _, err := signerOf(t, s).Blob(ctx, blob(0)); release.ClassOf(err) != 0 || !errors.Is(err, context.Canceled) {
 		t.Errorf("a cancelled run: %v", err)
 	}
+}
+
+// TestSignerCheck: what would be refused later is refused at once, for nothing.
+func TestSignerCheck(t *testing.T) {
+	s := start(t, workflow())
+	signer := signerOf(t, s)
+	for _, want := range []Identity{identity(), {Repository: "octo-org/octo-repo", Commit: commit, Tag: "v9.9.9"}} {
+		signer.Want = &want
+		if err := signer.Check(t.Context()); (err == nil) != (want.Tag == "v1.2.3") || err != nil && release.ClassOf(err) != release.Rejected {
+			t.Errorf("%s: %v", want.Tag, err)
+		}
+	}
+	calls(t, s, map[string]int64{sigstore.OIDC: 2, sigstore.Fulcio: 0, sigstore.Rekor: 0, sigstore.TSA: 0})
 }

@@ -5,6 +5,7 @@ import (
 	"encoding/hex"
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 	"time"
 
@@ -35,6 +36,34 @@ func (s Signature) Signer() string {
 		return "key SHA256:" + s.Key
 	}
 	return s.SAN
+}
+
+// Origin is what a bundle claims about who made it, before anything is verified: only
+// good for choosing what to verify it with.
+type Origin struct {
+	Key    bool // a key, and no certificate
+	GitHub bool // GitHub's own Sigstore
+	Logged bool // it has an entry in a log
+	Timed  bool // it has a signed timestamp
+}
+
+// OriginOf reads the origin; the zero value where a bundle cannot be read.
+func OriginOf(text []byte) Origin {
+	b, err := parseBundle(text)
+	if err != nil {
+		return Origin{}
+	}
+	var out Origin
+	if content, err := b.VerificationContent(); err == nil {
+		cert := content.Certificate()
+		out.Key = cert == nil
+		out.GitHub = cert != nil && slices.Contains(cert.Issuer.Organization, "GitHub, Inc.")
+	}
+	entries, err := b.TlogEntries()
+	out.Logged = err == nil && len(entries) > 0
+	timestamps, err := b.Timestamps()
+	out.Timed = err == nil && len(timestamps) > 0
+	return out
 }
 
 // maxBundle bounds a bundle, in bytes. The largest hold a statement with all its
