@@ -145,7 +145,7 @@ Without any configuration, and without Docker.`,
 	root.SetFlagErrorFunc(func(cmd *cobra.Command, err error) error {
 		return release.Misuse("see "+cmd.CommandPath()+" --help", "%w", err)
 	})
-	root.AddCommand(a.checkCommand(), a.notesCommand(), a.planCommand(), a.buildCommand(), a.rehearseCommand(), a.releaseCommand(), a.verifyCommand(), a.versionCommand())
+	root.AddCommand(a.checkCommand(), a.notesCommand(), a.planCommand(), a.buildCommand(), a.rehearseCommand(), a.releaseCommand(), a.verifyCommand(), a.attestCommand(), a.versionCommand())
 	return root
 }
 

@@ -215,8 +215,7 @@ func (s *session) verifyPublished(ctx context.Context, o outside, receipt releas
 }
 
 // storeProvenance puts the verified provenance into GitHub's attestation store as well,
-// where `gh attestation verify` finds it without the release. A release is whole without
-// that: what stands in the way is a warning.
+// where `gh attestation verify` finds it without the release.
 func (s *session) storeProvenance(ctx context.Context, o outside, dir string) error {
 	if s.plan.Sign != plan.SignKeyless || s.plan.Draft {
 		return nil
@@ -225,13 +224,7 @@ func (s *session) storeProvenance(ctx context.Context, o outside, dir string) er
 	if err != nil {
 		return fmt.Errorf("storing the provenance: %w", err)
 	}
-	if _, err = o.github.Attest(ctx, bundle); err != nil && ctx.Err() == nil {
-		text := "the provenance is an asset of the release, but not in GitHub's attestation store: " + err.Error()
-		if hint := release.HintOf(err); hint != "" {
-			text += "; " + hint
-		}
-		s.reporter.Progress(task.Event{Phase: engine.PhaseVerify, Task: "attestation store", State: task.Warning, Text: text})
-	}
+	s.store(ctx, o.github, release.ProvenanceName, bundle)
 	return context.Cause(ctx)
 }
 

@@ -55,7 +55,7 @@ func TestScripts(t *testing.T) {
 		},
 		Cmds: map[string]func(ts *testscript.TestScript, neg bool, args []string){
 			"repository": repository, "hello": hello, "exits": exits, "appears": appears, "stage": stage, "flip": flip, "same": same,
-			"commit": commit, "github": gitHub, "modproxy": modProxy,
+			"commit": commit, "github": gitHub, "modproxy": modProxy, "digest": digest, "keypair": keyPair,
 		},
 	})
 }
@@ -216,6 +216,7 @@ func stage(ts *testscript.TestScript, _ bool, args []string) {
 	for name, value := range map[string]string{
 		"GITHUB_ACTIONS": "true", "GITHUB_API_URL": strings.TrimSuffix(s.Hub.URL(), "/"), "GITHUB_REPOSITORY": "octo/hello", "GITHUB_UPLOAD_URL": s.Hub.UploadURL(),
 		"GITHUB_REF": "refs/tags/" + args[0], "GITHUB_WORKFLOW_REF": "octo/hello/.github/workflows/release.yml@refs/tags/" + args[0],
+		"GITHUB_SHA": commit, "GITHUB_EVENT_NAME": "push", "GITHUB_REPOSITORY_ID": "1", "GITHUB_REPOSITORY_OWNER_ID": "1", "RUNNER_ENVIRONMENT": "github-hosted",
 		"GITHUB_RUN_ID": "1", "GITHUB_RUN_ATTEMPT": "1",
 		"GITHUB_OUTPUT": filepath.Join(trust, "output"), "GITHUB_STEP_SUMMARY": filepath.Join(trust, "summary"),
 		"INPUT_TOKEN": s.Hub.Token(), "INPUT_IMAGE": s.Registry.Address() + "/octo/hello",

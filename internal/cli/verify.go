@@ -25,15 +25,20 @@ import (
 
 func (a *app) verifyCommand() *cobra.Command {
 	return a.command(&cobra.Command{
-		Use:   "verify OWNER/REPO@TAG | DIR",
-		Short: "Check a release or a dist/",
+		Use:   "verify OWNER/REPO@TAG | DIR | FILE | IMAGE@DIGEST",
+		Short: "Check a release, a dist/, or what was attested",
 		Long: `Checks a published release, or a directory that holds the files of one: checksums,
-signature, provenance, SBOMs, the build information of every binary, the image. Exits
-0 only when all of it holds.`,
+signature, provenance, SBOMs, the build information of every binary, the image; with
+--rebuild it makes all of it again from what the provenance records, and compares. Of a
+file or an image, it checks what attest left beside it. Exits 0 only when all holds.`,
 		Example: `  pgo-release verify owner/repo@v1.2.3
   pgo-release verify dist --repository owner/repo --trusted-root dist/rehearsal/trusted_root.json`,
 		Args: cobra.ExactArgs(1),
 	}, func(ctx context.Context, args []string) error {
+		info, err := os.Stat(args[0])
+		if isImage(args[0]) || err == nil && info.Mode().IsRegular() {
+			return a.verifySubject(ctx, args[0])
+		}
 		if repository, tag, ok := strings.Cut(args[0], "@"); ok {
 			return a.verifyRelease(ctx, repository, tag)
 		}

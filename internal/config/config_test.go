@@ -281,9 +281,9 @@ func TestResolve(t *testing.T) {
 func TestResolveRefuses(t *testing.T) {
 	for name, flags := range map[string]map[string]string{
 		`flag --sign: "gpg": want keyless or key or all or none`: {"sign": "gpg"},
-		`flag --draft: "maybe"`:                    {"draft": "maybe"},
-		"--quiet and --verbose":                    {"quiet": "true", "verbose": "true"},
-		"flag --snapshot: release does not take":   {"snapshot": "true"},
+		`flag --draft: "maybe"`:                                  {"draft": "maybe"},
+		"--quiet and --verbose":                                  {"quiet": "true", "verbose": "true"},
+		"flag --snapshot: release does not take":                 {"snapshot": "true"},
 	} {
 		_, err := config.Resolve("release", flags, func(string) string { return "" })
 		if err == nil || !strings.Contains(err.Error(), name) || release.ClassOf(err) != release.Usage {

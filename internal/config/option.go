@@ -127,7 +127,7 @@ func signingOptions() []Option {
 			Help: "How to sign: keyless with the identity of the workflow, with a key, all for every file by itself as well, or none; without it, keyless"},
 		{Name: "key", Input: "key", Kind: KindString, Commands: []string{cmdPlan, cmdRehearse, cmdRelease, cmdVerify, cmdAttest},
 			Help: "Key to sign with, or public key to verify with, instead of the workflow's identity, as cosign takes it: a file or env://NAME"},
-		{Name: "workflow", Input: "workflow", Kind: KindString, Commands: []string{cmdRelease, cmdVerify},
+		{Name: "workflow", Input: "workflow", Kind: KindString, Commands: []string{cmdRelease, cmdVerify, cmdAttest},
 			Help: "Workflow that may have signed, as https://github.com/OWNER/NAME/PATH; without it, the workflows of the repository"},
 		{Name: "branches", Input: "branches", Kind: KindList, Commands: []string{cmdRelease, cmdVerify},
 			Help: "Branches that a release may be dispatched from, beside its tag; without it, the repository's default branch"},

@@ -39,7 +39,7 @@ func readAssets(ctx context.Context, dir string, page bool) (assets, error) {
 		case !regular:
 			out.strange = append(out.strange, e.Name())
 		default:
-			if out.files[e.Name()], err = digest(ctx, filepath.Join(dir, e.Name())); err != nil {
+			if out.files[e.Name()], err = Digest(ctx, filepath.Join(dir, e.Name())); err != nil {
 				return assets{}, err
 			}
 		}

@@ -156,7 +156,7 @@ func (m making) packed(ctx context.Context, i int, u plan.Unit, executable strin
 		entries = append(entries, Entry{Name: path.Base(name), Path: filepath.Join(m.source.Root, filepath.FromSlash(name))})
 	}
 	var err error
-	if out.Binary, err = digest(ctx, executable); err != nil {
+	if out.Binary, err = Digest(ctx, executable); err != nil {
 		return release.Unit{}, err
 	}
 	if out.Archive, err = m.Archive(ctx, u, filepath.Join(m.layout.Root, u.Archive), entries); err != nil {
@@ -195,8 +195,9 @@ func (m making) finish(ctx context.Context, units []release.Unit) (release.Made,
 	return made, err
 }
 
-// digest takes the digest of a file that another program wrote.
-func digest(ctx context.Context, path string) (release.File, error) {
+// Digest takes the digest of a file that another program wrote, without holding the file
+// in memory.
+func Digest(ctx context.Context, path string) (release.File, error) {
 	f, err := os.Open(path)
 	if err != nil {
 		return release.File{}, err

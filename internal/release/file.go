@@ -100,7 +100,7 @@ type Signed struct {
 	Bundle     *File  // over Checksums
 	Bundles    []File // over every archive and SBOM, in the order of Subjects; empty where Checksums stands for them
 	Provenance *File  // statement about every archive and SBOM, and Checksums
-	Notes      *File // the whole release notes where they are too long for the page; else nil
+	Notes      *File  // the whole release notes where they are too long for the page; else nil
 }
 
 // Asset is a file of a release with what it is.

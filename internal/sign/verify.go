@@ -41,10 +41,11 @@ func (s Signature) Signer() string {
 // Origin is what a bundle claims about who made it, before anything is verified: only
 // good for choosing what to verify it with.
 type Origin struct {
-	Key    bool // a key, and no certificate
-	GitHub bool // GitHub's own Sigstore
-	Logged bool // it has an entry in a log
-	Timed  bool // it has a signed timestamp
+	Key       bool // a key, and no certificate
+	GitHub    bool // GitHub's own Sigstore
+	Logged    bool // it has an entry in a log
+	Timed     bool // it has a signed timestamp
+	Statement bool // it holds a statement, and does not sign bytes
 }
 
 // OriginOf reads the origin; the zero value where a bundle cannot be read.
@@ -61,6 +62,8 @@ func OriginOf(text []byte) Origin {
 	}
 	entries, err := b.TlogEntries()
 	out.Logged = err == nil && len(entries) > 0
+	signed, err := b.SignatureContent()
+	out.Statement = err == nil && signed.EnvelopeContent() != nil
 	timestamps, err := b.Timestamps()
 	out.Timed = err == nil && len(timestamps) > 0
 	return out
