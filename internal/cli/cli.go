@@ -48,6 +48,11 @@ func Main(ctx context.Context, w World) int {
 	a := &app{World: w}
 	root := a.root()
 	root.SetArgs(w.Args)
+	defer func() {
+		for _, r := range a.redactors {
+			r.Flush()
+		}
+	}()
 	err := root.ExecuteContext(ctx)
 	if err == nil {
 		return exitOK
@@ -100,9 +105,11 @@ func exitCode(ctx context.Context, err error) int {
 // app is one run of the command line.
 type app struct {
 	World
-	name     string // of the command
-	reporter *ui.Reporter
-	values   config.Values
+	name      string    // of the command
+	commands  io.Writer // where the runner reads what to hide
+	redactors []*ui.Redactor
+	reporter  *ui.Reporter
+	values    config.Values
 }
 
 func (a *app) getenv(name string) string {
@@ -196,15 +203,14 @@ func (a *app) newReporter() *ui.Reporter {
 	if _, inActions := action.Detect(a.getenv, io.Discard); inActions && !a.values.Bool("json") {
 		a.Err = a.Out
 	}
-	file, _ := a.Err.(*os.File)
-	if secrets := a.values.Secrets(); len(secrets) > 0 {
-		if actions, ok := action.Detect(a.getenv, a.Out); ok {
-			for _, secret := range secrets {
-				actions.Mask(secret)
-			}
-		}
-		a.Out, a.Err = ui.Redact(a.Out, secrets...), ui.Redact(a.Err, secrets...)
+	if a.commands = a.Out; a.values.Bool("json") { // a program reads that
+		a.commands = a.Err
 	}
+	file, _ := a.Err.(*os.File)
+	out, err := ui.Redact(a.Out), ui.Redact(a.Err)
+	a.redactors = []*ui.Redactor{out, err}
+	a.hide(append(a.values.Secrets(), a.getenv("COSIGN_PASSWORD"), a.getenv("ACTIONS_ID_TOKEN_REQUEST_TOKEN"))...)
+	a.Out, a.Err = out, err
 	o := ui.Options{Err: a.Err, Mode: ui.Detect(file, a.getenv), Terminal: file, Verbose: a.values.Bool("verbose"), NoColor: a.values.Bool("no-color")}
 	switch {
 	case a.values.Bool("quiet"):
@@ -213,6 +219,19 @@ func (a *app) newReporter() *ui.Reporter {
 		o.Mode = ui.JSON
 	}
 	return ui.New(o)
+}
+
+// hide keeps secrets out of what is printed from now on, and tells the runner of them.
+func (a *app) hide(secrets ...string) {
+	actions, inActions := action.Detect(a.getenv, a.commands)
+	for _, secret := range secrets {
+		if inActions {
+			actions.Mask(secret)
+		}
+	}
+	for _, r := range a.redactors {
+		r.Add(secrets...)
+	}
 }
 
 // print writes a result to stdout: names in it may come from anywhere.

@@ -42,7 +42,11 @@ func (a *app) newNotary(instance sign.Trust, want *sign.Identity, token sign.Tok
 		n.signer, err = sign.NewKeySigner(key, instance, nil)
 		return n, err
 	}
-	n.signer = sign.NewSigner(instance, token, nil)
+	n.signer = sign.NewSigner(instance, func(ctx context.Context, audience string) (string, error) {
+		raw, err := token(ctx, audience)
+		a.hide(raw)
+		return raw, err
+	}, nil)
 	n.signer.Want = want
 	return n, nil
 }

@@ -81,9 +81,9 @@ func (s *Signer) obtain(ctx context.Context) (*credential, error) {
 	// The certificate's life is counted from before it began, on a clock that need
 	// not agree with the authority's.
 	asked := s.now()
-	fulcio := sign.NewFulcio(&sign.FulcioOptions{
-		BaseURL: strings.TrimSuffix(at.URL, "/"), Timeout: -1, Transport: s.to(ctx, "Fulcio"),
-	})
+	over := s.to(ctx, "Fulcio")
+	over.secret = raw
+	fulcio := sign.NewFulcio(&sign.FulcioOptions{BaseURL: strings.TrimSuffix(at.URL, "/"), Timeout: -1, Transport: over})
 	der, err := fulcio.GetCertificate(ctx, key{private}, &sign.CertificateProviderOptions{IDToken: raw})
 	if err != nil {
 		return nil, fmt.Errorf("requesting a certificate: %w", plain(err))

@@ -33,6 +33,7 @@ type transport struct {
 	ctx     context.Context
 	service string // name for people
 	passed  int    // status that the caller understands; 0: none
+	secret  string // that the service is told, and that no error may quote; empty: none
 	base    http.RoundTripper
 	wait    func(context.Context, time.Duration) error
 }
@@ -94,12 +95,20 @@ func (t *transport) once(req *http.Request, body []byte) (*http.Response, *servi
 		return nil, failure
 	}
 	if resp.StatusCode >= 400 && resp.StatusCode != t.passed {
-		failure.status, failure.text = resp.StatusCode, excerpt(answer)
+		failure.status, failure.text = resp.StatusCode, excerpt(t.without(answer))
 		failure.after = retryAfter(resp.Header.Get("Retry-After"))
 		return nil, failure
 	}
 	resp.Body, resp.ContentLength = io.NopCloser(bytes.NewReader(answer)), int64(len(answer))
 	return resp, nil
+}
+
+// without is an answer without the secret, which a service may repeat.
+func (t *transport) without(answer []byte) []byte {
+	if t.secret == "" {
+		return answer
+	}
+	return bytes.ReplaceAll(answer, []byte(t.secret), []byte("***"))
 }
 
 var errTooLong = fmt.Errorf("the answer is longer than %d bytes", maxAnswer)

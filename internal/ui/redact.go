@@ -19,22 +19,28 @@ const minSecret = 4
 // As long as no secret has a line break in it, what ends with one is never held back.
 // It may be used from several goroutines.
 type Redactor struct {
+	mu      sync.Mutex
 	secrets [][]byte
-
-	mu   sync.Mutex
-	w    io.Writer
-	held []byte
+	w       io.Writer
+	held    []byte
 }
 
 // Redact is a Redactor that writes to w. Secrets of fewer than four bytes are left alone.
 func Redact(w io.Writer, secrets ...string) *Redactor {
 	r := &Redactor{w: w}
+	r.Add(secrets...)
+	return r
+}
+
+// Add hides more secrets, in what is written from now on.
+func (r *Redactor) Add(secrets ...string) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
 	for _, s := range secrets {
 		if len(s) >= minSecret {
 			r.secrets = append(r.secrets, []byte(s))
 		}
 	}
-	return r
 }
 
 // Write reports all of p as written, though some of it may wait.
@@ -71,6 +77,8 @@ func (r *Redactor) Hide(text string) string {
 	if r == nil {
 		return text
 	}
+	r.mu.Lock()
+	defer r.mu.Unlock()
 	return string(r.replace([]byte(text)))
 }
 
