@@ -55,14 +55,13 @@ func VerifySubject(ctx context.Context, subject string, digest release.Digest, e
 	var findings []Finding
 	for _, kind := range slices.Sorted(maps.Keys(kinds)) {
 		f := Finding{Rule: ruleOf(kind), Subject: readable(subject)}
-		err := task.Track(ctx, v.Progress, PhaseVerify, f.Rule, 0, func(func(string)) (string, error) {
+		_ = task.Track(ctx, v.Progress, PhaseVerify, f.Rule, 0, func(func(string)) (string, error) {
 			f.Detail, f.Err = v.kind(kind, digest, kinds[kind])
 			return f.Detail, f.Err
 		})
 		if ctx.Err() != nil {
 			return findings, context.Cause(ctx)
 		}
-		_ = err // it is f.Err
 		findings = append(findings, f)
 	}
 	return findings, nil

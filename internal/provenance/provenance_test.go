@@ -167,6 +167,11 @@ func TestConforms(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
+	conforms(t, text)
+}
+
+func conforms(t *testing.T, text []byte) {
+	t.Helper()
 	var statement intoto.Statement
 	if err := protojson.Unmarshal(text, &statement); err != nil {
 		t.Fatal(err)
