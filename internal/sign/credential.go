@@ -10,6 +10,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"net/url"
 	"strings"
 	"time"
 
@@ -155,8 +156,12 @@ func (s *Signer) identify(ctx context.Context) (string, certificate.Summary, err
 	if err != nil {
 		return "", certificate.Summary{}, fmt.Errorf("reading the identity token: %w", err)
 	}
+	san, err := url.Parse(github + claims.Workflow)
+	if err != nil {
+		return "", certificate.Summary{}, fmt.Errorf("reading the identity token: %w", err)
+	}
 	return raw, certificate.Summary{
-		SubjectAlternativeName: github + claims.Workflow,
+		SubjectAlternativeName: san.String(),
 		Extensions: certificate.Extensions{
 			Issuer: claims.Issuer, SourceRepositoryURI: github + claims.Repository,
 			SourceRepositoryDigest: claims.Commit, SourceRepositoryRef: claims.Ref,

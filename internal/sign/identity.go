@@ -3,6 +3,7 @@ package sign
 import (
 	"errors"
 	"fmt"
+	"net/url"
 	"regexp"
 	"slices"
 	"strings"
@@ -97,6 +98,9 @@ func (w Identity) checkSource() error {
 
 // workflowPattern matches the SANs that a workflow URI stands for (see Identity).
 func workflowPattern(uri string) (*regexp.Regexp, error) {
+	if parsed, err := url.Parse(uri); err == nil { // certificates hold URIs, in which some characters are escaped
+		uri = parsed.String()
+	}
 	parts := regexp.MustCompile(`^(https://github\.com/[\w.-]+/[\w.-]+/)(.+)$`).FindStringSubmatch(uri)
 	if parts == nil {
 		return nil, fmt.Errorf("expecting an identity: workflow %q: want https://github.com/OWNER/NAME/PATH", uri)

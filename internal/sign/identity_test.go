@@ -52,6 +52,8 @@ func TestWorkflowPattern(t *testing.T) {
 		{folder, "x" + folder + "release.yml", false},
 		{folder + "release.yml", folder + "release.yml@refs/tags/v1", true},
 		{folder + "release.yml", folder + "release.yml", true},
+		{folder + "release größe.yml", folder + "release%20gr%C3%B6%C3%9Fe.yml@refs/tags/v1", true},
+		{folder + "release%20all.yml", folder + "release%20all.yml@refs/tags/v1", true},
 		{folder + "release.yml", folder + "release.yml-evil.yml@refs/tags/v1", false},
 		{folder + "release.yml", folder + "releasexyml@refs/tags/v1", false},
 		{folder + "release.yml@", folder + "release.yml@refs/heads/main", true},

@@ -173,6 +173,7 @@ func extensionsOf(claims map[string]string) ([]pkix.Extension, error) {
 		{certificate.OIDBuildTrigger, claims["event_name"]},
 		{certificate.OIDRunInvocationURI, run},
 		{certificate.OIDSourceRepositoryVisibilityAtSigning, claims["repository_visibility"]},
+		{asn1.ObjectIdentifier{1, 3, 6, 1, 4, 1, 57264, 1, 24}, claims["sub"]},
 	} {
 		value, err := asn1.MarshalWithParams(e.value, "utf8")
 		if err != nil {

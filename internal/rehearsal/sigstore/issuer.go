@@ -10,6 +10,7 @@ import (
 	"fmt"
 	"maps"
 	"net/http"
+	"net/url"
 	"strings"
 	"time"
 
@@ -56,8 +57,14 @@ func (w Workflow) jobWorkflowRef() string {
 }
 
 // SAN is the identity in the certificates of this run: the URI of the workflow that
-// signs, with its ref.
-func (w Workflow) SAN() string { return "https://github.com/" + w.jobWorkflowRef() }
+// signs, with its ref, escaped as Fulcio escapes it.
+func (w Workflow) SAN() string {
+	raw := "https://github.com/" + w.jobWorkflowRef()
+	if parsed, err := url.Parse(raw); err == nil {
+		return parsed.String()
+	}
+	return raw
+}
 
 // claims are those that Fulcio reads, and their usual companions.
 func (w Workflow) claims() map[string]any {
