@@ -10,6 +10,7 @@ import (
 	"regexp"
 	"strings"
 	"testing"
+	"time"
 	"unicode/utf8"
 
 	"github.com/org/pgo-release/internal/action"
@@ -178,6 +179,18 @@ func TestTokenWithoutPermission(t *testing.T) {
 	_, err := action.Token(env(nil), nil)(t.Context(), "sigstore")
 	if release.ClassOf(err) != release.Authorisation || !strings.Contains(release.HintOf(err), "id-token: write") {
 		t.Errorf("%v, hint %q", err, release.HintOf(err))
+	}
+}
+
+// TestTokenHanging: an endpoint that does not answer is not waited for without end.
+func TestTokenHanging(t *testing.T) {
+	server := httptest.NewServer(http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) { <-r.Context().Done() }))
+	defer server.Close()
+	get := action.Token(env(map[string]string{
+		"ACTIONS_ID_TOKEN_REQUEST_URL": server.URL, "ACTIONS_ID_TOKEN_REQUEST_TOKEN": "request-token",
+	}), &http.Client{Timeout: 50 * time.Millisecond})
+	if _, err := get(t.Context(), "sigstore"); err == nil || !strings.Contains(err.Error(), "exceeded") || release.ClassOf(err) != 0 {
+		t.Error(err)
 	}
 }
 

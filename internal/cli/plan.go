@@ -52,21 +52,27 @@ printed is the value that release executes.`,
 	})
 }
 
+// ownVersion are version and commit of this program.
+func ownVersion() (version, commit string) {
+	version, commit = "(unknown)", "(unknown)"
+	if info, ok := debug.ReadBuildInfo(); ok {
+		version = info.Main.Version
+		for _, s := range info.Settings {
+			if s.Key == "vcs.revision" {
+				commit = s.Value
+			}
+		}
+	}
+	return version, commit
+}
+
 func (a *app) versionCommand() *cobra.Command {
 	return a.command(&cobra.Command{
 		Use:     "version",
 		Short:   "Print the version, the commit and the Go version",
 		Example: "  pgo-release version",
 	}, func(context.Context, []string) error {
-		version, commit := "(unknown)", "(unknown)"
-		if info, ok := debug.ReadBuildInfo(); ok {
-			version = info.Main.Version
-			for _, s := range info.Settings {
-				if s.Key == "vcs.revision" {
-					commit = s.Value
-				}
-			}
-		}
+		version, commit := ownVersion()
 		if a.values.Bool("json") {
 			return a.printJSON(struct {
 				Schema  string `json:"schema"`

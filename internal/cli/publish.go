@@ -170,6 +170,7 @@ func (s *session) attester(o outside, earlier *kept, origin engine.Origin, run p
 			if run.BuilderID, err = o.builder(ctx); err != nil {
 				return nil, err
 			}
+			run.Version, _ = ownVersion()
 			run.Finished = time.Now()
 			statement, err := provenance.New(s.plan, subjects, run)
 			if err != nil {

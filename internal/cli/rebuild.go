@@ -59,6 +59,10 @@ func (a *app) buildAgain(ctx context.Context, dir string, statement provenance.S
 	if s.plan, err = statement.Plan(); err != nil {
 		return nil, err
 	}
+	if own, _ := ownVersion(); statement.BuilderVersion() != own {
+		a.reporter.Progress(task.Event{Phase: engine.PhaseRebuild, State: task.Note,
+			Text: fmt.Sprintf("pgo-release %q made the release, and this is %q: another compressor may make other bytes", statement.BuilderVersion(), own)})
+	}
 	remove, err := s.findSource(ctx)
 	if err != nil {
 		return nil, err

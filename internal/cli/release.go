@@ -119,5 +119,5 @@ func (s *session) tellRunner(actions *action.Runner, report dist.Report) error {
 	if err := actions.Outputs(outputs); err != nil {
 		return err
 	}
-	return actions.Summary(summary(report))
+	return actions.Summary(summary(s.plan, report))
 }

@@ -121,9 +121,12 @@ func rejectedSummary(r *version.Rejection) string {
 }
 
 // summary is the job's summary in Markdown. Every name in it was checked by the plan.
-func summary(r dist.Report) string {
+func summary(p plan.Plan, r dist.Report) string {
 	var text strings.Builder
 	fmt.Fprintf(&text, "## %s %s\n\n[%s](%s)\n\n", r.Project, r.Version, r.Release.URL, r.Release.URL)
+	if p.Sign == plan.SignNone {
+		text.WriteString("> [!WARNING]\n> **Not signed**: nobody is able to check where this release comes from.\n\n")
+	}
 	text.WriteString("| artifact | platform | size | SHA-256 |\n|---|---|---:|---|\n")
 	for _, a := range r.Artifacts {
 		platform := ""

@@ -52,6 +52,7 @@ const (
 // Run is what a statement says about the run that made a release.
 type Run struct {
 	BuilderID    string            // URI of who built: the workflow (https://github.com/ and job_workflow_ref), or an id of its own where none ran
+	Version      string            // of this program; may be empty
 	InvocationID string            // URI of the run; may be empty
 	Started      time.Time         // written in UTC, to the second
 	Finished     time.Time         // not before Started
@@ -219,8 +220,12 @@ func detailsOf(run Run) (runDetails, error) {
 	if run.Started.IsZero() || run.Finished.Before(run.Started) {
 		return runDetails{}, fmt.Errorf("describing the run: it started at %s and finished at %s", run.Started, run.Finished)
 	}
+	who := builder{ID: run.BuilderID}
+	if run.Version != "" {
+		who.Version = map[string]string{versionName: run.Version}
+	}
 	return runDetails{
-		Builder: builder{ID: run.BuilderID},
+		Builder: who,
 		Metadata: metadata{
 			InvocationID: run.InvocationID,
 			StartedOn:    run.Started.UTC().Truncate(time.Second),

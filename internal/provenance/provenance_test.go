@@ -72,6 +72,7 @@ func exampleRun() Run {
 	started := time.Date(2026, 8, 1, 14, 0, 0, 123, time.FixedZone("", 2*60*60))
 	return Run{
 		BuilderID:    "https://github.com/octo-org/octo-repo/.github/workflows/release.yml@refs/tags/v1.2.3",
+		Version:      "v1.0.0",
 		InvocationID: "https://github.com/octo-org/octo-repo/actions/runs/7234567890/attempts/1",
 		Started:      started, Finished: started.Add(42 * time.Second),
 		Inputs: map[string]string{"draft": "true", "args": "release"},
@@ -140,6 +141,7 @@ func TestAccessors(t *testing.T) {
 	for what, pair := range map[string][2]string{
 		"build type":     {s.BuildType(), BuildType},
 		"builder":        {s.BuilderID(), exampleRun().BuilderID},
+		"version":        {s.BuilderVersion(), "v1.0.0"},
 		"invocation":     {s.InvocationID(), exampleRun().InvocationID},
 		"commit":         {s.Commit(), commit},
 		"source":         {s.Source(), "git+https://github.com/octo-org/octo-repo@refs/tags/v1.2.3"},

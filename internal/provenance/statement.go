@@ -95,8 +95,12 @@ type runDetails struct {
 }
 
 type builder struct {
-	ID string `json:"id"`
+	ID      string            `json:"id"`
+	Version map[string]string `json:"version,omitempty"`
 }
+
+// versionName is what this program is called among the versions of a builder.
+const versionName = "pgo-release"
 
 type metadata struct {
 	InvocationID string    `json:"invocationId,omitempty"`
@@ -124,6 +128,11 @@ func (s Statement) BuildType() string { return s.doc.Predicate.BuildDefinition.B
 
 // BuilderID is the URI of who built.
 func (s Statement) BuilderID() string { return s.doc.Predicate.RunDetails.Builder.ID }
+
+// BuilderVersion is the version of this program that built; empty where it is not named.
+func (s Statement) BuilderVersion() string {
+	return s.doc.Predicate.RunDetails.Builder.Version[versionName]
+}
 
 // InvocationID is the URI of the run, or empty.
 func (s Statement) InvocationID() string { return s.doc.Predicate.RunDetails.Metadata.InvocationID }
