@@ -19,6 +19,15 @@ const permission = "add to the job:\npermissions:\n  id-token: write"
 // tokenTimeout bounds one request for a token.
 const tokenTimeout = 30 * time.Second
 
+// Permitted tells whether the job may have identity tokens, as far as its environment
+// says. A missing permission is a release.Problem of class Authorisation.
+func Permitted(getenv func(string) string) error {
+	if getenv("ACTIONS_ID_TOKEN_REQUEST_URL") == "" || getenv("ACTIONS_ID_TOKEN_REQUEST_TOKEN") == "" {
+		return release.Refuse(permission, "asking for an identity token: the job may not have one")
+	}
+	return nil
+}
+
 // Token asks the runner for tokens that prove the identity of the workflow to an
 // audience (https://docs.github.com/en/actions/concepts/security/openid-connect). The
 // client may be nil. A missing permission is a release.Problem of class Authorisation.
@@ -27,8 +36,8 @@ func Token(getenv func(string) string, client *http.Client) func(ctx context.Con
 		client = &http.Client{Timeout: tokenTimeout}
 	}
 	return func(ctx context.Context, audience string) (string, error) {
-		if getenv("ACTIONS_ID_TOKEN_REQUEST_URL") == "" || getenv("ACTIONS_ID_TOKEN_REQUEST_TOKEN") == "" {
-			return "", release.Refuse(permission, "asking for an identity token: the job may not have one")
+		if err := Permitted(getenv); err != nil {
+			return "", err
 		}
 		// The library's error says what the endpoint answered and not with which status.
 		watched := *client

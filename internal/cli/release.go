@@ -81,6 +81,11 @@ func (s *session) notary(ctx context.Context, client *github.Client, inActions b
 		return notary{}, release.Refuse("run it in GitHub Actions, rehearse it here with pgo-release rehearse, sign with a key (--key), or publish unsigned with --sign none",
 			"signing keyless needs the identity of a workflow, and this is none")
 	}
+	if s.plan.Sign == plan.SignKeyless { // before anything is asked over the network
+		if err := action.Permitted(s.getenv); err != nil {
+			return notary{}, err
+		}
+	}
 	info, err := client.Repository(ctx)
 	if err != nil {
 		return notary{}, err
