@@ -6,6 +6,7 @@ package action
 
 import (
 	"crypto/rand"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
@@ -51,6 +52,47 @@ func (r *Runner) Tag() string {
 	}
 	return tag
 }
+
+// maxEvent bounds the event's file, in bytes.
+const maxEvent = 32 << 20
+
+// event is what is read of the webhook event that started the run
+// (https://docs.github.com/en/webhooks/webhook-events-and-payloads).
+type event struct {
+	Inputs     map[string]any `json:"inputs"` // of workflow_dispatch; null without any
+	Deployment struct {
+		Environment string `json:"environment"`
+	} `json:"deployment"`
+}
+
+// event reads the event; where it cannot be read it says nothing.
+func (r *Runner) event() (e event) {
+	path := r.getenv("GITHUB_EVENT_PATH")
+	if info, err := os.Stat(path); err != nil || !info.Mode().IsRegular() || info.Size() > maxEvent {
+		return event{}
+	}
+	text, err := os.ReadFile(path)
+	if err != nil || json.Unmarshal(text, &e) != nil {
+		return event{}
+	}
+	return e
+}
+
+// Input is an input of a workflow that was dispatched, as text; empty where there is none.
+func (r *Runner) Input(name string) string {
+	if r.getenv("GITHUB_EVENT_NAME") != "workflow_dispatch" {
+		return ""
+	}
+	value, ok := r.event().Inputs[name].(string)
+	if !ok {
+		return ""
+	}
+	return strings.TrimSpace(value)
+}
+
+// Environment is the environment of GitHub that the event deploys to; empty where the
+// event is no deployment.
+func (r *Runner) Environment() string { return r.event().Deployment.Environment }
 
 // server is where the repository's pages are: https://github.com but on GitHub
 // Enterprise Server.

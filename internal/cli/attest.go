@@ -191,7 +191,8 @@ func (a *app) attestingNotary(ctx context.Context) (notary, *github.Client, erro
 	if err != nil {
 		return notary{}, nil, err
 	}
-	return n, client, n.signer.Check(ctx)
+	_, err = n.signer.Check(ctx)
+	return n, client, err
 }
 
 // keep puts a bundle beside its subject.

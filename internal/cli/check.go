@@ -105,29 +105,24 @@ func (s *session) check(ctx context.Context) (checked, error) {
 		c.Verdict, c.Outcome = version.Judge(in), rejected
 		return c, nil
 	}
-	var reachable []version.Ref
-	base := version.Base(in)
-	if c.Tag == "" {
-		var err error
-		if reachable, err = s.repo.Reachable(ctx, s.facts.Refs); err != nil {
-			return checked{}, err
-		}
-		_, base = version.Propose(in, reachable)
-	}
 	client, err := s.reader()
 	if err != nil {
 		return checked{}, err
 	}
-	if _, err := s.learn(ctx, &in, base, base, client); err != nil {
-		return checked{}, err
-	}
 	if c.Tag == "" {
-		if base != "" && len(in.Changes) == 0 && in.API.Incompatible == nil && in.API.Compatible == nil {
-			c.Outcome, c.Base = nothing, base
+		if c.Tag, c.Base, err = s.propose(ctx, &in, client); err != nil {
+			return checked{}, err
+		}
+		if c.Tag == "" {
+			c.Outcome = nothing
 			return c, nil
 		}
-		c.Tag, _ = version.Propose(in, reachable)
 		in.Tag, c.Proposed = c.Tag, true
+	} else {
+		base := version.Base(in)
+		if _, err := s.learn(ctx, &in, base, base, client); err != nil {
+			return checked{}, err
+		}
 	}
 	if client != nil {
 		if in.Page, _, err = s.elsewhere(ctx, client, c.Tag); err != nil {
@@ -143,6 +138,24 @@ func (s *session) check(ctx context.Context) (checked, error) {
 		c.Outcome = rejected
 	}
 	return c, nil
+}
+
+// propose is the tag that comes next; empty when nothing changed since base. What is
+// learned on the way is put into in. The client may be nil.
+func (s *session) propose(ctx context.Context, in *version.Input, client *github.Client) (tag, base string, err error) {
+	reachable, err := s.repo.Reachable(ctx, s.facts.Refs)
+	if err != nil {
+		return "", "", err
+	}
+	_, base = version.Propose(*in, reachable)
+	if _, err := s.learn(ctx, in, base, base, client); err != nil {
+		return "", "", err
+	}
+	if base != "" && len(in.Changes) == 0 && in.API.Incompatible == nil && in.API.Compatible == nil {
+		return "", base, nil
+	}
+	tag, _ = version.Propose(*in, reachable)
+	return tag, base, nil
 }
 
 // reader is a client of GitHub where there is a token for one; nil where there is none.

@@ -121,6 +121,23 @@ func (a *app) getenv(name string) string {
 	return ""
 }
 
+// dispatched is getenv, with what somebody chose who dispatched the workflow in the place
+// of the action's inputs of that name, where the workflow does not pass them on.
+func (a *app) dispatched(name string) string {
+	value := a.getenv(name)
+	actions, inActions := action.Detect(a.getenv, io.Discard)
+	if !inActions || value != "" {
+		return value
+	}
+	switch name {
+	case "INPUT_ENVIRONMENT":
+		return actions.Input("environment")
+	case "INPUT_TAG":
+		return actions.Input("tag")
+	}
+	return ""
+}
+
 func (a *app) root() *cobra.Command {
 	root := &cobra.Command{
 		Use:   "pgo-release",
@@ -187,7 +204,7 @@ func (a *app) command(c *cobra.Command, run func(ctx context.Context, args []str
 		}
 		a.name = name
 		var err error
-		if a.values, err = config.Resolve(name, given, a.getenv); err != nil {
+		if a.values, err = config.Resolve(name, given, a.dispatched); err != nil {
 			return err
 		}
 		a.reporter = a.newReporter()

@@ -20,12 +20,17 @@ func (p pages) Open(ctx context.Context, pl plan.Plan, body string) (engine.Page
 	return enginePage(page), err
 }
 
-func (p pages) Put(ctx context.Context, page engine.Page, file release.File) (bool, error) {
-	return p.client.Put(ctx, githubPage(page), file)
+func (p pages) Put(ctx context.Context, page engine.Page, file release.File, held []release.Published, replace bool) (bool, error) {
+	return p.client.Put(ctx, githubPage(page), file, held, replace)
 }
 
 func (p pages) Assets(ctx context.Context, page engine.Page) ([]release.Published, error) {
 	return p.client.Assets(ctx, githubPage(page))
+}
+
+func (p pages) Settle(ctx context.Context, page engine.Page) (engine.Page, error) {
+	settled, err := p.client.Settle(ctx, githubPage(page))
+	return enginePage(settled), err
 }
 
 func (p pages) Publish(ctx context.Context, page engine.Page, pl plan.Plan) (engine.Page, error) {

@@ -11,6 +11,7 @@ import (
 	"sync"
 
 	"github.com/org/pgo-release/internal/github"
+	"github.com/org/pgo-release/internal/pack"
 	"github.com/org/pgo-release/internal/provenance"
 	"github.com/org/pgo-release/internal/release"
 	"github.com/org/pgo-release/internal/sign"
@@ -22,18 +23,21 @@ type kept struct {
 	session *session
 	outside outside
 	here    map[string][]byte // in dist/, by name
-	page    *github.Page      // nil: there is no draft
+	page    *github.Page      // nil: there is none
 
-	once  sync.Once
-	sizes map[string]int64 // of the draft's bundles, by name
+	once sync.Once
+	held map[string]release.Published // assets of the page, by name
+
+	mu       sync.Mutex
+	replaced []release.File // bundles of other runs that took the place of this one's
 }
 
 // maxKept bounds a bundle that is read, in bytes; longer ones are made anew.
 const maxKept = 16 << 20
 
-// newKept reads the bundles of dist/. What cannot be read is not there.
-func newKept(s *session, o outside) *kept {
-	k := &kept{session: s, outside: o, here: map[string][]byte{}}
+// newKept reads the bundles of dist/; page may be nil. What cannot be read is not there.
+func newKept(s *session, o outside, page *github.Page) *kept {
+	k := &kept{session: s, outside: o, here: map[string][]byte{}, page: page}
 	if o.signer == nil || s.dist.Check() != nil {
 		return k
 	}
@@ -65,11 +69,11 @@ func (k *kept) holding(ctx context.Context, name string, subjects []release.Asse
 	return nil
 }
 
-// download fetches a bundle from the draft.
+// download fetches a bundle from the page.
 func (k *kept) download(ctx context.Context, name string) []byte {
 	k.once.Do(func() {
-		k.sizes = map[string]int64{}
-		if k.page == nil || !k.page.Draft {
+		k.held = map[string]release.Published{}
+		if k.page == nil {
 			return
 		}
 		assets, err := k.outside.github.Assets(ctx, *k.page)
@@ -77,17 +81,41 @@ func (k *kept) download(ctx context.Context, name string) []byte {
 			return // Ship asks again, and says so
 		}
 		for _, a := range assets {
-			k.sizes[a.Name] = a.Size
+			k.held[a.Name] = a
 		}
 	})
-	if size, ok := k.sizes[name]; !ok || size > maxKept {
+	held, ok := k.held[name]
+	if !ok || held.Size > maxKept {
 		return nil
 	}
 	var text bytes.Buffer
-	if err := k.outside.github.Download(ctx, *k.page, name, &text); err != nil {
+	if err := k.outside.github.Download(ctx, held, &text); err != nil {
 		return nil
 	}
 	return text.Bytes()
+}
+
+// take puts a bundle that another run has on the page in the place of this run's, where
+// it holds for what signed holds; else nil.
+func (k *kept) take(ctx context.Context, held release.Published, own release.Asset, signed release.Signed) (*release.File, error) {
+	if held.Size > maxKept {
+		return nil, nil
+	}
+	var text bytes.Buffer
+	if err := k.outside.github.Download(ctx, held, &text); err != nil {
+		return nil, err
+	}
+	if k.check(held.Name, text.Bytes(), signed.Signs(held.Name)) != nil {
+		return nil, nil
+	}
+	file, err := pack.WriteFile(own.Path, text.Bytes())
+	if err != nil {
+		return nil, err
+	}
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	k.replaced = append(k.replaced, file)
+	return &file, nil
 }
 
 // check verifies an earlier bundle against what was made now.

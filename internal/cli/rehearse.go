@@ -102,11 +102,15 @@ func (s *session) onStage(stage *rehearsal.Stage) (outside, error) {
 	if s.plan.Sign == plan.SignNone {
 		return o, nil
 	}
-	trust, err := stageTrust(stage)
-	if err == nil {
-		o.notary, err = s.newNotary(trust, s.identity(), action.Token(stage.Getenv(s.getenv), nil))
+	o.enlist = func(ctx context.Context) (notary, string, error) {
+		trust, err := stageTrust(stage)
+		if err != nil {
+			return notary{}, "", err
+		}
+		n, err := s.newNotary(trust, s.identity(), action.Token(stage.Getenv(s.getenv), nil))
+		return n, "", err
 	}
-	return o, err
+	return o, nil
 }
 
 // stageTrust is the stage's trust, by way of the files that a user would have.

@@ -33,7 +33,7 @@ public. A release that failed half-way is finished by running the same command a
 			return release.Misuse("name it: --repository OWNER/NAME", "no repository: the remote \"origin\" is not on GitHub")
 		}
 		actions, inActions := action.Detect(a.getenv, a.Out)
-		o, err := s.online(ctx, actions, inActions)
+		o, err := s.online(actions, inActions)
 		if err != nil {
 			return err
 		}
@@ -55,7 +55,7 @@ public. A release that failed half-way is finished by running the same command a
 
 // online are the edges of a real release. What is missing is said here, before
 // anything begins.
-func (s *session) online(ctx context.Context, actions *action.Runner, inActions bool) (outside, error) {
+func (s *session) online(actions *action.Runner, inActions bool) (outside, error) {
 	token := s.values.String("token")
 	if token == "" {
 		return outside{}, release.Refuse("set GITHUB_TOKEN, or pass --token; in a workflow: with: {token: ${{ github.token }}}",
@@ -69,40 +69,42 @@ func (s *session) online(ctx context.Context, actions *action.Runner, inActions 
 	if inActions {
 		o.invocation = actions.InvocationID()
 	}
-	if s.plan.Sign != plan.SignNone {
-		o.notary, err = s.notary(ctx, client, inActions)
+	switch {
+	case s.plan.Sign == plan.SignKeyless && !inActions:
+		return outside{}, release.Refuse("run it in GitHub Actions, rehearse it here with pgo-release rehearse, sign with a key (--key), or publish unsigned with --sign none",
+			"signing keyless needs the identity of a workflow, and this is none")
+	case s.plan.Sign != plan.SignNone:
+		o.enlist = func(ctx context.Context) (notary, string, error) { return s.notary(ctx, client) }
 	}
-	return o, err
+	return o, nil
 }
 
-// notary is who signs the session's release. Whether that will be possible is seen now.
-func (s *session) notary(ctx context.Context, client *github.Client, inActions bool) (notary, error) {
-	if s.plan.Sign == plan.SignKeyless && !inActions {
-		return notary{}, release.Refuse("run it in GitHub Actions, rehearse it here with pgo-release rehearse, sign with a key (--key), or publish unsigned with --sign none",
-			"signing keyless needs the identity of a workflow, and this is none")
-	}
+// notary is who signs the session's release, and the environment of GitHub that the job
+// runs in. Whether signing will be possible is seen now.
+func (s *session) notary(ctx context.Context, client *github.Client) (n notary, environment string, err error) {
 	if s.plan.Sign == plan.SignKeyless { // before anything is asked over the network
 		if err := action.Permitted(s.getenv); err != nil {
-			return notary{}, err
+			return notary{}, "", err
 		}
 	}
 	info, err := client.Repository(ctx)
 	if err != nil {
-		return notary{}, err
+		return notary{}, "", err
 	}
 	instance, err := s.instance(ctx, info.Private)
 	if err != nil {
-		return notary{}, err
+		return notary{}, "", err
 	}
 	branches := s.values.List("branches")
 	if len(branches) == 0 && info.DefaultBranch != "" {
 		branches = []string{info.DefaultBranch}
 	}
-	n, err := s.newNotary(instance, s.identity(branches...), action.Token(s.getenv, nil))
+	n, err = s.newNotary(instance, s.identity(branches...), action.Token(s.getenv, nil))
 	if err != nil {
-		return notary{}, err
+		return notary{}, "", err
 	}
-	return n, n.signer.Check(ctx)
+	environment, err = n.signer.Check(ctx)
+	return n, environment, err
 }
 
 // gitHub is the real one, with the user's token.

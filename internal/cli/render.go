@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"slices"
 	"strconv"
 	"strings"
 
@@ -105,7 +106,10 @@ func outputsOf(p plan.Plan, r dist.Report, dir string) (map[string]string, error
 		"assets": string(assets), "dist": dir, "image": "", "image-digest": "",
 	}
 	if r.Image != nil {
-		out["image"], out["image-digest"] = r.Image.Repository+":"+r.Version, string(r.Image.Digest)
+		out["image"], out["image-digest"] = r.Image.Repository+"@"+string(r.Image.Digest), string(r.Image.Digest)
+		if exact := r.Image.Repository + ":" + r.Version; slices.Contains(r.Image.Tags, exact) {
+			out["image"] = exact
+		}
 	}
 	return out, nil
 }

@@ -29,6 +29,7 @@ type session struct {
 	toolchain gobuild.Toolchain
 	facts     plan.Facts
 	config    plan.Config
+	next      bool // the version is the one that comes next, unless the commit has one
 	plan      plan.Plan
 	dist      dist.Dir
 }
@@ -39,6 +40,23 @@ func (a *app) open(ctx context.Context, adjust func(*plan.Config, plan.Facts)) (
 	s, err := a.read(ctx, a.values.String("tag"))
 	if err != nil {
 		return nil, err
+	}
+	if s.next && s.facts.Tag == "" {
+		in := plan.PolicyInput(s.config, s.facts)
+		client, err := s.reader()
+		if err != nil {
+			return nil, err
+		}
+		tag, base, err := s.propose(ctx, &in, client)
+		if err != nil {
+			return nil, err
+		}
+		if tag == "" {
+			return nil, release.Nothing("", "nothing changed since %s, nothing to release", base)
+		}
+		if s, err = a.read(ctx, tag); err != nil {
+			return nil, err
+		}
 	}
 	if adjust != nil {
 		adjust(&s.config, s.facts)
@@ -52,8 +70,11 @@ func (a *app) open(ctx context.Context, adjust func(*plan.Config, plan.Facts)) (
 	return s, err
 }
 
-// read reads configuration and facts. tag is what to release; empty: what started the
-// job, or the tag of the commit.
+// nextTag is the value of the option tag for the version that comes next.
+const nextTag = "auto"
+
+// read reads configuration and facts. tag is what to release; empty, or the word auto:
+// what started the job, or the tag of the commit.
 func (a *app) read(ctx context.Context, tag string) (*session, error) {
 	s := &session{app: a, dir: a.values.String("directory"), runner: run.New(a.Environ)}
 	if info, err := os.Stat(s.dir); err != nil || !info.IsDir() {
@@ -65,6 +86,9 @@ func (a *app) read(ctx context.Context, tag string) (*session, error) {
 		return nil, err
 	}
 	actions, inActions := action.Detect(a.getenv, a.Out)
+	if s.next = tag == nextTag; s.next {
+		tag = ""
+	}
 	if s.config.Tag = strings.TrimPrefix(tag, "refs/tags/"); inActions && tag == "" {
 		s.config.Tag = actions.Tag()
 	}

@@ -12,6 +12,7 @@ import (
 
 	"github.com/org/pgo-release/internal/dist"
 	"github.com/org/pgo-release/internal/engine"
+	"github.com/org/pgo-release/internal/github"
 	"github.com/org/pgo-release/internal/image"
 	"github.com/org/pgo-release/internal/pack"
 	"github.com/org/pgo-release/internal/plan"
@@ -21,6 +22,7 @@ import (
 	"github.com/org/pgo-release/internal/run"
 	"github.com/org/pgo-release/internal/sbom"
 	"github.com/org/pgo-release/internal/sign"
+	"github.com/org/pgo-release/internal/task"
 )
 
 func (a *app) verifyCommand() *cobra.Command {
@@ -119,6 +121,26 @@ func (a *app) verifyRelease(ctx context.Context, repository, tag string) (err er
 	access := image.Access{Token: a.values.String("token")}
 	return a.verify(ctx, repository+"@"+tag, dir, claim, func(ctx context.Context, reference string) (image.Content, error) {
 		return image.Inspect(ctx, reference, access)
+	})
+}
+
+// download fetches every asset of a page into dir.
+func download(ctx context.Context, client *github.Client, page github.Page, dir string) error {
+	assets, err := client.Assets(ctx, page)
+	if err != nil {
+		return err
+	}
+	const downloads = 4
+	return task.Each(ctx, downloads, len(assets), func(ctx context.Context, i int) error {
+		name := assets[i].Name
+		if filepath.Base(name) != name {
+			return fmt.Errorf("downloading %q: not the name of a file", name)
+		}
+		f, err := os.Create(filepath.Join(dir, name))
+		if err != nil {
+			return fmt.Errorf("downloading %q: %w", name, err)
+		}
+		return errors.Join(client.Download(ctx, assets[i], f), f.Close())
 	})
 }
 

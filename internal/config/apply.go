@@ -43,5 +43,6 @@ func Apply(cfg plan.Config, v Values) plan.Config {
 	cfg.Repository = v.String("repository")
 	cfg.Snapshot = v.Bool("snapshot")
 	cfg.Draft = v.Bool("draft")
+	cfg.Environment = v.String("environment")
 	return cfg
 }

@@ -59,9 +59,13 @@ const (
 func Options() []Option {
 	planning := []string{cmdPlan, cmdBuild, cmdRehearse, cmdRelease}
 	judging := append([]string{cmdCheck}, planning...)
-	tag := Option{Name: "tag", Input: "tag", Kind: KindString, Commands: judging,
-		Help: "Version tag to release, such as v1.2.3; without it, the tag that points at the commit"}
-	return slices.Concat([]Option{tag}, policyOptions(judging), []Option{
+	what := []Option{
+		{Name: "tag", Input: "tag", Kind: KindString, Commands: judging,
+			Help: "Version tag to release, such as v1.2.3, or auto for the one that comes next; without it, the tag that points at the commit"},
+		{Name: "environment", Input: "environment", Kind: KindString, Commands: planning,
+			Help: "Environment to release to: production, staging for a draft that production publishes, or one of the configuration; without it, production"},
+	}
+	return slices.Concat(what, policyOptions(judging), []Option{
 		{Name: "platforms", Input: "platforms", Kind: KindList, Commands: planning,
 			Help: "Platforms as os/arch or os/arch/variant, instead of those of the configuration"},
 		{Name: "repository", Input: "repository", Env: "GITHUB_REPOSITORY", Kind: KindString,
@@ -137,8 +141,8 @@ func signingOptions() []Option {
 			Help: "Trusted root of another Sigstore, to verify with"},
 		{Name: "signing-config", Input: "signing-config", Kind: KindFile, Commands: []string{cmdRelease, cmdAttest},
 			Help: "Signing configuration of another Sigstore, to sign with"},
-		{Name: "rebuild", Kind: KindBool, Default: "false", Commands: []string{cmdVerify},
-			Help: "Build everything again as the provenance records it, commands included, and compare the digests"},
+		{Name: "rebuild", Input: "rebuild", Kind: KindBool, Default: "false", Commands: []string{cmdRelease, cmdVerify},
+			Help: "Make everything again: verify compares it with what the provenance records, whose commands run; release puts it in the place of a complete draft"},
 		{Name: "sbom", Kind: KindFile, Commands: []string{cmdAttest},
 			Help: "SPDX document to attest, in JSON"},
 	}
@@ -160,7 +164,7 @@ func Outputs() []Output {
 		{"latest", "true when the release became the latest one, else false"},
 		{"release-url", "URL of the release's page"},
 		{"release-id", "Number of the release in GitHub's API"},
-		{"image", "Image with its exact version as tag; empty without an image"},
+		{"image", "Image with its exact version as tag, or with its digest where it has no such tag; empty without an image"},
 		{"image-digest", "Digest of the image index, as sha256 and 64 hexadecimal digits; empty without an image"},
 		{"assets", "JSON array of the release's assets, each with name, digest and size"},
 		{"dist", "Directory of the files that were made, relative to the workspace"},

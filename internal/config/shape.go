@@ -24,6 +24,8 @@ func (s source) check(node ast.Node, t reflect.Type, where string) error {
 		return s.wrong(position(node), "write the value out", "%s not used in this file", sign)
 	}
 	switch t.Kind() {
+	case reflect.Pointer:
+		return s.check(node, t.Elem(), where)
 	case reflect.Struct:
 		return s.checkStruct(node, t, where)
 	case reflect.Map:

@@ -92,8 +92,8 @@ func NewReport(p plan.Plan, s release.Signed) (Report, error) {
 }
 
 // Publish is the report with the receipt of publishing.
-func (r Report) Publish(receipt release.Receipt, draft bool) Report {
-	r.Release = &Release{ID: receipt.ID, URL: receipt.URL, Draft: draft}
+func (r Report) Publish(receipt release.Receipt) Report {
+	r.Release = &Release{ID: receipt.ID, URL: receipt.URL, Draft: receipt.Draft}
 	if r.Image != nil {
 		image := *r.Image
 		image.Tags = receipt.ImageTags

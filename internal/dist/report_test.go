@@ -85,8 +85,8 @@ func TestReport(t *testing.T) {
 	made := described(t, p, signed)
 	for name, r := range map[string]dist.Report{
 		"made.json":      made,
-		"published.json": made.Publish(receipt, false),
-		"draft.json":     made.Publish(release.Receipt{ID: 42, URL: receipt.URL}, true),
+		"published.json": made.Publish(receipt),
+		"draft.json":     made.Publish(release.Receipt{ID: 42, URL: receipt.URL, Draft: true}),
 		"unsigned.json":  described(t, bare, unsigned),
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -118,7 +118,7 @@ func TestReport(t *testing.T) {
 func TestReadBack(t *testing.T) {
 	p, signed, receipt := example()
 	d := dist.Dir(filepath.Join(t.TempDir(), "dist"))
-	want := described(t, p, signed).Publish(receipt, true)
+	want := described(t, p, signed).Publish(receipt)
 	if err := d.Write(want); !errors.Is(err, fs.ErrNotExist) {
 		t.Errorf("without the directory: %v", err)
 	}

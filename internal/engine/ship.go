@@ -6,6 +6,8 @@ import (
 	"fmt"
 	"slices"
 	"strings"
+	"sync"
+	"time"
 
 	"github.com/org/pgo-release/internal/plan"
 	"github.com/org/pgo-release/internal/release"
@@ -24,11 +26,15 @@ type Page struct {
 type Releases interface {
 	// Open finds the page of the plan's tag, published or draft, or makes a draft.
 	Open(ctx context.Context, p plan.Plan, body string) (Page, error)
-	// Put makes the page hold exactly this file under its name; uploaded is false when
-	// it already did.
-	Put(ctx context.Context, page Page, file release.File) (uploaded bool, err error)
 	// Assets reads back what the page holds, sorted by name.
 	Assets(ctx context.Context, page Page) ([]release.Published, error)
+	// Put makes the page, which holds what Assets told, hold exactly this file under its
+	// name; uploaded is false when it already did. Where it holds other bytes they are
+	// replaced, or, without replace, the error is a *release.TakenError.
+	Put(ctx context.Context, page Page, file release.File, held []release.Published, replace bool) (uploaded bool, err error)
+	// Settle gives the page that becomes the release: this one, or the one of another
+	// run at the same time, and clears away what is left over then.
+	Settle(ctx context.Context, page Page) (Page, error)
 	// Publish makes the draft public, and the tag with it where there is none.
 	Publish(ctx context.Context, page Page, p plan.Plan) (Page, error)
 }
@@ -45,114 +51,241 @@ type Registry interface {
 type Shipper struct {
 	Releases Releases
 	Registry Registry // may be nil when the plan has no image
+	// Keep is asked about a bundle that the page holds in the place of this run's, which
+	// another run put there. Where that one is as good it takes this one's place on this
+	// machine, and is given; else nil.
+	Keep func(ctx context.Context, held release.Published, own release.Asset) (*release.File, error)
+	// Verify checks, before anything is public, what is about to become it.
+	Verify   func(ctx context.Context, receipt release.Receipt) error
 	Progress task.Progress
 }
 
-// uploads is how many assets are sent at once: GitHub's secondary limits count
-// content-creating calls (https://docs.github.com/en/rest/using-the-rest-api/rate-limits-for-the-rest-api).
-const uploads = 4
+const (
+	// uploads is how many assets are sent at once: GitHub's secondary limits count
+	// content-creating calls (https://docs.github.com/en/rest/using-the-rest-api/rate-limits-for-the-rest-api).
+	uploads = 4
+	// maxPages is how many pages Ship goes to, one after the other, when other runs of
+	// the same release are at work.
+	maxPages = 3
+	// maxReads is how often a page is read back that lacks what was uploaded.
+	maxReads = 4
+)
 
 // Ship publishes what was signed. Everything is stored where nobody sees it, the
-// assets in a draft and the image by digest, and read back; then the draft is
+// assets in a draft and the image by digest, read back and verified; then the draft is
 // published and the image tagged. A run that failed is finished by running again: a
-// page that is public already keeps its assets, which must be the ones made now (but
-// for bundles, which no two runs make alike), and what may follow publishing is done.
+// page that is public already keeps its assets, which must be the ones made now, and
+// what may follow publishing is done.
+//
+// Runs of the same release at the same time end with one page. They make the same
+// files; bundles, which no two runs make alike, are those of the run that was first.
 func Ship(ctx context.Context, p plan.Plan, signed release.Signed, body string, s Shipper) (release.Receipt, error) {
-	page, err := s.Releases.Open(ctx, p, body)
-	if err != nil {
-		return release.Receipt{}, err
-	}
-	if page.Draft { // what is public stays as it is
-		if err := s.upload(ctx, page, signed.Assets()); err != nil {
-			return release.Receipt{}, err
-		}
-	}
-	held, err := s.Releases.Assets(ctx, page)
-	if err != nil {
-		return release.Receipt{}, err
-	}
-	if err := compare(signed, held, page.Draft); err != nil {
-		return release.Receipt{}, fmt.Errorf("reading back %s: %w", page.URL, err)
-	}
-	receipt := release.Receipt{ID: page.ID, URL: page.URL, Assets: held}
-	if signed.Image != nil {
-		receipt.ImageDigest = signed.Image.Digest
-		err := task.Track(ctx, s.Progress, PhaseShip, "image", 0, func(stage func(string)) (string, error) {
-			stage("pushing")
-			return signed.Image.Repository + "@" + string(signed.Image.Digest), s.Registry.Push(ctx, *signed.Image)
-		})
+	assets := signed.Assets()
+	for round := 1; ; round++ {
+		page, err := s.Releases.Open(ctx, p, body)
 		if err != nil {
 			return release.Receipt{}, err
 		}
+		receipt, moved, err := s.ship(ctx, page, p, signed.Image, assets)
+		if err != nil && page.Draft && ctx.Err() == nil { // maybe because another run took the page away
+			now, lost := s.Releases.Settle(ctx, page)
+			moved = lost == nil && now.ID != page.ID
+		}
+		if !moved || round == maxPages {
+			return receipt, err
+		}
 	}
-	if p.Draft {
-		return receipt, nil
-	}
-	if ctx.Err() != nil { // whoever interrupts before the commit point finds nothing public
-		return release.Receipt{}, context.Cause(ctx)
-	}
-	return s.publish(ctx, page, p, signed, receipt)
 }
 
-// publish is the commit point, and what may only follow it.
-func (s Shipper) publish(ctx context.Context, page Page, p plan.Plan, signed release.Signed, receipt release.Receipt) (release.Receipt, error) {
+// ship is Ship with one page; moved tells that the release is to be on another.
+func (s Shipper) ship(ctx context.Context, page Page, p plan.Plan, image *release.Image, assets []release.Asset) (_ release.Receipt, moved bool, err error) {
+	receipt := release.Receipt{ID: page.ID, URL: page.URL, Draft: page.Draft}
+	if receipt.Assets, err = s.fill(ctx, page, assets); err != nil {
+		return receipt, false, err
+	}
+	if image != nil {
+		receipt.ImageDigest = image.Digest
+		err := task.Track(ctx, s.Progress, PhaseShip, "image", 0, func(stage func(string)) (string, error) {
+			stage("pushing")
+			return image.Repository + "@" + string(image.Digest), s.Registry.Push(ctx, *image)
+		})
+		if err != nil {
+			return receipt, false, err
+		}
+	}
+	if err := s.Verify(ctx, receipt); err != nil {
+		return receipt, false, err
+	}
+	if page.Draft {
+		now, err := s.Releases.Settle(ctx, page)
+		if err != nil || now.ID != page.ID {
+			return receipt, err == nil, err
+		}
+		page = now
+	}
+	if ctx.Err() != nil { // whoever interrupts before the commit point finds nothing public
+		return receipt, false, context.Cause(ctx)
+	}
+	receipt, err = s.publish(ctx, page, p, receipt, assets)
+	if err == nil && image != nil && len(p.Image.Tags) > 0 {
+		err = task.Track(ctx, s.Progress, PhaseShip, "image tags", 0, func(stage func(string)) (_ string, err error) {
+			stage("tagging")
+			receipt.ImageTags, err = s.Registry.Tag(ctx, *image, p.Image.Tags)
+			return strings.Join(p.Image.Tags, ", "), err
+		})
+	}
+	return receipt, false, err
+}
+
+// publish is the commit point. What is public then is read back.
+func (s Shipper) publish(ctx context.Context, page Page, p plan.Plan, receipt release.Receipt, assets []release.Asset) (release.Receipt, error) {
+	if p.Draft && page.Draft {
+		return receipt, nil
+	}
 	err := task.Track(ctx, s.Progress, PhaseShip, "release", 0, func(stage func(string)) (string, error) {
 		stage("publishing")
 		if !page.Draft {
 			return "published before", nil
 		}
 		published, err := s.Releases.Publish(ctx, page, p)
-		receipt.URL = published.URL
+		if err != nil {
+			return "", err
+		}
+		receipt.URL, receipt.Draft = published.URL, false
+		receipt.Assets, err = s.readBack(ctx, published, assets)
 		return published.URL, err
-	})
-	if err != nil || signed.Image == nil {
-		return receipt, err
-	}
-	err = task.Track(ctx, s.Progress, PhaseShip, "image tags", 0, func(stage func(string)) (string, error) {
-		stage("tagging")
-		receipt.ImageTags, err = s.Registry.Tag(ctx, *signed.Image, p.Image.Tags)
-		return strings.Join(p.Image.Tags, ", "), err
 	})
 	return receipt, err
 }
 
-func (s Shipper) upload(ctx context.Context, page Page, assets []release.Asset) error {
-	return task.Each(ctx, uploads, len(assets), func(ctx context.Context, i int) error {
+// fill makes a draft hold the assets, and reads it back. A page that is public only has
+// to hold them. Bundles of another run that are as good take the place of those in assets.
+func (s Shipper) fill(ctx context.Context, page Page, assets []release.Asset) ([]release.Published, error) {
+	held, err := s.Releases.Assets(ctx, page)
+	if err != nil {
+		return nil, err
+	}
+	changed := false
+	var mu sync.Mutex
+	err = task.Each(ctx, uploads, len(assets), func(ctx context.Context, i int) error {
+		if !page.Draft {
+			return s.agree(ctx, held, &assets[i])
+		}
 		return task.Track(ctx, s.Progress, PhaseShip, assets[i].Name, len(assets), func(stage func(string)) (string, error) {
 			stage("uploading")
-			uploaded, err := s.Releases.Put(ctx, page, assets[i].File)
-			if !uploaded && err == nil {
-				return "already there", nil
+			text, err := s.put(ctx, page, held, &assets[i])
+			if text == "" {
+				mu.Lock()
+				defer mu.Unlock()
+				changed = true
 			}
-			return "", err
+			return text, err
 		})
+	})
+	if err != nil {
+		return nil, err
+	}
+	if changed {
+		return s.readBack(ctx, page, assets)
+	}
+	if err := compare(assets, held, page.Draft); err != nil {
+		return nil, fmt.Errorf("reading back %s: %w", page.URL, err)
+	}
+	return held, nil
+}
+
+// put stores one asset; the text is empty where its bytes were sent.
+func (s Shipper) put(ctx context.Context, page Page, held []release.Published, asset *release.Asset) (string, error) {
+	uploaded, err := s.Releases.Put(ctx, page, asset.File, held, !vouches(*asset))
+	var taken *release.TakenError
+	if errors.As(err, &taken) {
+		kept, keepErr := s.Keep(ctx, taken.By, *asset)
+		if keepErr != nil {
+			return "", keepErr
+		}
+		if kept != nil {
+			asset.File = *kept
+			return "kept that of another run", nil
+		}
+		uploaded, err = s.Releases.Put(ctx, page, asset.File, held, true)
+	}
+	if err == nil && !uploaded {
+		return "already there", nil
+	}
+	return "", err
+}
+
+// agree takes over the bundle of the run that published.
+func (s Shipper) agree(ctx context.Context, held []release.Published, asset *release.Asset) error {
+	i := slices.IndexFunc(held, func(h release.Published) bool { return h.Name == asset.Name && h.Digest != asset.Digest })
+	if i < 0 || !vouches(*asset) {
+		return nil
+	}
+	kept, err := s.Keep(ctx, held[i], *asset)
+	if kept != nil {
+		asset.File = *kept
+	}
+	return err
+}
+
+// vouches tells whether an asset is a signature over others, which no two runs make alike.
+func vouches(a release.Asset) bool {
+	return a.Kind == release.KindBundle || a.Kind == release.KindProvenance
+}
+
+// readBack reads what a page holds and compares it. GitHub's lists lag: what is missing
+// is looked for again.
+func (s Shipper) readBack(ctx context.Context, page Page, assets []release.Asset) ([]release.Published, error) {
+	for try := 1; ; try++ {
+		held, err := s.Releases.Assets(ctx, page)
+		if err != nil {
+			return nil, err
+		}
+		err = compare(assets, held, page.Draft)
+		if err == nil {
+			return held, nil
+		}
+		if try == maxReads || !lacks(assets, held) {
+			return nil, fmt.Errorf("reading back %s: %w", page.URL, err)
+		}
+		select {
+		case <-time.After(time.Second << (try - 1)):
+		case <-ctx.Done():
+			return nil, context.Cause(ctx)
+		}
+	}
+}
+
+// lacks tells whether an asset is not listed.
+func lacks(assets []release.Asset, held []release.Published) bool {
+	return slices.ContainsFunc(assets, func(a release.Asset) bool {
+		return !slices.ContainsFunc(held, func(h release.Published) bool { return h.Name == a.Name })
 	})
 }
 
 // compare demands that the page holds what was signed: a draft exactly that; a public
-// page may hold more, and the bundles of the run that published it. Notes are text that
-// people may go on editing: those of a run before are as good.
-func compare(signed release.Signed, held []release.Published, draft bool) error {
+// page may hold more. Notes are text that people may go on editing: those of a run before
+// are as good.
+func compare(assets []release.Asset, held []release.Published, draft bool) error {
 	var errs []error
 	want := map[string]release.Asset{}
-	for _, a := range signed.Assets() {
+	for _, a := range assets {
 		want[a.Name] = a
 	}
 	found := map[string]bool{}
 	for _, h := range held {
 		w, ok := want[h.Name]
-		bundle := w.Kind == release.KindBundle || w.Kind == release.KindProvenance || w.Kind == release.KindNotes
 		switch {
 		case found[h.Name]:
 			errs = append(errs, fmt.Errorf("asset %q is there twice", h.Name))
 		case !ok && draft && h.Name != release.NotesName:
 			errs = append(errs, fmt.Errorf("asset %q is not of this release; delete it there", h.Name))
-		case ok && w.Digest != h.Digest && (draft || !bundle):
+		case ok && w.Digest != h.Digest && (draft || w.Kind != release.KindNotes):
 			errs = append(errs, fmt.Errorf("asset %q has digest %s, want %s", h.Name, h.Digest, w.Digest))
 		}
 		found[h.Name] = true
 	}
-	for _, a := range signed.Assets() {
+	for _, a := range assets {
 		if !found[a.Name] && (draft || a.Kind != release.KindNotes) {
 			errs = append(errs, fmt.Errorf("asset %q is missing", a.Name))
 		}

@@ -20,11 +20,16 @@ import (
 	"github.com/org/pgo-release/internal/task"
 )
 
-// The calls of Ship, as the tests name them; an upload is "put" and a name.
+// The calls of Ship, as the tests name them; an upload is "put" and a name, and the pages
+// are listed more than once.
 const (
 	open    = "open"
-	assets  = "assets"
+	listed  = "assets 1" // before anything is uploaded
+	assets  = "assets 2" // when all is
+	public  = "assets 3" // when it is published
 	push    = "push"
+	verify  = "verify"
+	settle  = "settle"
 	publish = "publish"
 	tag     = "tag"
 )
@@ -44,6 +49,7 @@ type world struct {
 	refuse  func(call string) error     // before it has an effect
 	lose    func(call string) error     // after its effect
 	others  func(call string, w *world) // what somebody else does just before a call, with the lock held
+	good    bool                        // bundles that other runs put there are as good
 }
 
 type page struct {
@@ -103,7 +109,7 @@ func address(tag string, draft bool) string {
 	return "https://github.example/releases/" + tag
 }
 
-func (w *world) Put(ctx context.Context, p engine.Page, file release.File) (uploaded bool, err error) {
+func (w *world) Put(ctx context.Context, p engine.Page, file release.File, _ []release.Published, replace bool) (uploaded bool, err error) {
 	w.mu.Lock()
 	w.puts++
 	w.most = max(w.most, w.puts)
@@ -123,8 +129,12 @@ func (w *world) Put(ctx context.Context, p engine.Page, file release.File) (uplo
 			return err
 		}
 		now := release.Published{Name: file.Name, Digest: digestOf(content), Size: int64(len(content))}
-		if to.held[file.Name] == now {
+		there, taken := to.held[file.Name]
+		if there == now {
 			return nil
+		}
+		if taken && !replace {
+			return &release.TakenError{By: there}
 		}
 		uploaded = true
 		w.uploads[file.Name+" "+string(now.Digest)]++
@@ -135,11 +145,27 @@ func (w *world) Put(ctx context.Context, p engine.Page, file release.File) (uplo
 }
 
 func (w *world) Assets(ctx context.Context, p engine.Page) (out []release.Published, err error) {
-	err = w.do(ctx, assets, func() error {
+	w.mu.Lock()
+	n := 1
+	for _, call := range w.calls {
+		if strings.HasPrefix(call, "assets ") {
+			n++
+		}
+	}
+	w.mu.Unlock()
+	err = w.do(ctx, fmt.Sprintf("assets %d", n), func() error {
 		out = slices.SortedFunc(maps.Values(w.pages[p.Tag].held), func(a, b release.Published) int { return cmp.Compare(a.Name, b.Name) })
 		return nil
 	})
 	return out, err
+}
+
+func (w *world) Settle(ctx context.Context, p engine.Page) (engine.Page, error) {
+	err := w.do(ctx, settle, func() error {
+		p = engine.Page{ID: w.pages[p.Tag].id, Tag: p.Tag, URL: address(p.Tag, w.pages[p.Tag].draft), Draft: w.pages[p.Tag].draft}
+		return nil
+	})
+	return p, err
 }
 
 func (w *world) Publish(ctx context.Context, p engine.Page, _ plan.Plan) (engine.Page, error) {
@@ -176,6 +202,23 @@ func (w *world) Tag(ctx context.Context, image release.Image, tags []string) (ou
 	return out, err
 }
 
+// keep gives the bundle that is there, where those of other runs are as good.
+func (w *world) keep(_ context.Context, held release.Published, own release.Asset) (*release.File, error) {
+	if !w.good {
+		return nil, nil
+	}
+	return &release.File{Name: held.Name, Path: own.Path, Digest: held.Digest, Size: held.Size}, nil
+}
+
+func (w *world) verify(ctx context.Context, r release.Receipt) error {
+	return w.do(ctx, verify, func() error {
+		if len(r.Assets) == 0 {
+			return errors.New("verifying: there is nothing")
+		}
+		return nil
+	})
+}
+
 // public is what users see: pages that are no drafts, and image tags.
 func (w *world) public() []string {
 	w.mu.Lock()
@@ -208,6 +251,14 @@ func (w *world) String() string {
 		fmt.Fprintf(&out, "tag %s %s\n", name, w.tags[name])
 	}
 	return out.String()
+}
+
+// last is the call that a run ended with; what it does about an error does not count.
+func last(calls []string) string {
+	if n := len(calls) - 1; n > 0 && calls[n] == settle {
+		return calls[n-1]
+	}
+	return calls[len(calls)-1]
 }
 
 // cargo is what is shipped in the tests: two units, signed, with an image.
@@ -247,11 +298,13 @@ func (w *world) ship(ctx context.Context, p plan.Plan, signed release.Signed) sh
 	var out shipped
 	var mu sync.Mutex
 	w.calls = nil
-	out.receipt, out.err = engine.Ship(ctx, p, signed, body, engine.Shipper{Releases: w, Registry: w, Progress: func(e task.Event) {
-		mu.Lock()
-		defer mu.Unlock()
-		out.events = append(out.events, e)
-	}})
+	out.receipt, out.err = engine.Ship(ctx, p, signed, body, engine.Shipper{
+		Releases: w, Registry: w, Keep: w.keep, Verify: w.verify, Progress: func(e task.Event) {
+			mu.Lock()
+			defer mu.Unlock()
+			out.events = append(out.events, e)
+		},
+	})
 	out.calls = w.calls
 	return out
 }

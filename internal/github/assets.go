@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"context"
 	"crypto/sha256"
+	"errors"
 	"fmt"
 	"io"
 	"net/http"
@@ -29,7 +30,7 @@ func (c *Client) Assets(ctx context.Context, page Page) ([]release.Published, er
 		if err := c.identify(ctx, &a); err != nil {
 			return fail(err)
 		}
-		out = append(out, release.Published{Name: a.name, Digest: a.digest, Size: a.size})
+		out = append(out, release.Published{ID: a.id, Name: a.name, Digest: a.digest, Size: a.size})
 	}
 	slices.SortFunc(out, func(a, b release.Published) int { return cmp.Compare(a.Name, b.Name) })
 	return out, nil
@@ -43,26 +44,25 @@ func (c *Client) identify(ctx context.Context, a *asset) error {
 	return c.read(ctx, a, io.Discard)
 }
 
-// Download writes the bytes of an asset to w
+// Download writes the bytes of an asset, as Assets listed it, to w
 // (https://docs.github.com/rest/releases/assets#get-a-release-asset) and fails when
-// they are not as many as GitHub says or have another digest than it says. After a
-// failure w may hold a part of them.
-func (c *Client) Download(ctx context.Context, page Page, name string, w io.Writer) error {
-	fail := func(err error) error {
-		return fmt.Errorf("downloading asset %q of release %q: %w", name, page.Tag, err)
+// they are not as many as listed or have another digest. After a failure w may hold a
+// part of them.
+func (c *Client) Download(ctx context.Context, held release.Published, w io.Writer) error {
+	a := known(held)
+	err := errors.New("not all of its bytes were ever uploaded")
+	if a.complete {
+		err = c.read(ctx, &a, w)
 	}
-	assets, err := c.assetsOf(ctx, page)
 	if err != nil {
-		return fail(err)
-	}
-	i := slices.IndexFunc(assets, func(a asset) bool { return a.name == name && a.complete })
-	if i < 0 {
-		return fail(fmt.Errorf("the release has no such asset"))
-	}
-	if err := c.read(ctx, &assets[i], w); err != nil {
-		return fail(err)
+		return fmt.Errorf("downloading asset %q: %w", line(held.Name), err)
 	}
 	return nil
+}
+
+// known is an asset that was listed before.
+func known(held release.Published) asset {
+	return asset{id: held.ID, name: held.Name, complete: held.Digest != "", digest: held.Digest, size: held.Size}
 }
 
 // read copies the bytes of an asset to w and checks them; an unknown digest becomes

@@ -9,6 +9,8 @@ import (
 	"net/http/httptest"
 	"strings"
 	"testing"
+
+	"github.com/org/pgo-release/internal/release"
 )
 
 func TestAssets(t *testing.T) {
@@ -61,11 +63,12 @@ func TestDownload(t *testing.T) {
 			s := start(t, nil)
 			page := s.draft("v1.0.0")
 			s.store(page, "a.zip", content)
+			held := s.asset(page, "a.zip")
 			s.fault(test.times, test.match, test.fault)
 			var got bytes.Buffer
-			err := s.client.Download(t.Context(), page, "a.zip", &got)
+			err := s.client.Download(t.Context(), held, &got)
 			if test.fails != "" {
-				problem(t, err, 0, test.fails, `downloading asset "a.zip" of release "v1.0.0"`)
+				problem(t, err, 0, test.fails, `downloading asset "a.zip"`)
 				return
 			}
 			if err != nil || got.String() != content {
@@ -76,9 +79,9 @@ func TestDownload(t *testing.T) {
 	s := start(t, nil)
 	page := s.draft("v1.0.0")
 	s.store(page, "a.zip", content)
-	problem(t, s.client.Download(t.Context(), page, "b.zip", io.Discard), 0, "no such asset")
+	problem(t, s.client.Download(t.Context(), release.Published{Name: "b.zip"}, io.Discard), 0, "were ever uploaded")
 	full := errors.New("disk full")
-	if err := s.client.Download(t.Context(), page, "a.zip", broken{full}); !errors.Is(err, full) {
+	if err := s.client.Download(t.Context(), s.asset(page, "a.zip"), broken{full}); !errors.Is(err, full) {
 		t.Errorf("got %v", err)
 	}
 	s.wantCalls("/releases/assets/", 1)

@@ -65,28 +65,30 @@ func (p pair) next(file release.File) step {
 const maxSteps = 16
 
 // Put makes the release hold the file as an asset of its name and digest, and does
-// nothing when it does. uploaded tells whether its bytes were sent. An asset with other
-// bytes is replaced: the new bytes are stored beside it and checked before it goes. An
+// nothing when it does. held is what Assets listed; the assets are listed again only
+// where that turns out to be out of date. uploaded tells whether the file's bytes were
+// sent. An asset with other bytes is replaced: the new bytes are stored beside it and
+// checked before it goes; without replace it stays, and the error is a *release.TakenError. An
 // immutable release that would have to change is a Problem of class Rejected, and so is
 // a name that GitHub does not keep
 // (https://docs.github.com/rest/releases/assets#upload-a-release-asset).
-func (c *Client) Put(ctx context.Context, page Page, file release.File) (uploaded bool, err error) {
-	if uploaded, err = c.converge(ctx, page, file); err != nil {
+func (c *Client) Put(ctx context.Context, page Page, file release.File, held []release.Published, replace bool) (uploaded bool, err error) {
+	if uploaded, err = c.converge(ctx, page, file, held, replace); err != nil {
 		return uploaded, fmt.Errorf("storing asset %q: %w", file.Name, err)
 	}
 	return uploaded, nil
 }
 
-func (c *Client) converge(ctx context.Context, page Page, file release.File) (uploaded bool, err error) {
-	assets, err := c.look(ctx, page, file)
-	if err != nil {
-		return false, err
-	}
+func (c *Client) converge(ctx context.Context, page Page, file release.File, held []release.Published, replace bool) (uploaded bool, err error) {
+	assets := among(held, file)
 	faults := 0
 	for range maxSteps {
 		next := assets.next(file)
 		if next == finished {
 			return uploaded, nil
+		}
+		if other := assets.current; !replace && other != nil && other.complete && next != deleteTemporary {
+			return uploaded, &release.TakenError{By: release.Published{ID: other.id, Name: other.name, Digest: other.digest, Size: other.size}}
 		}
 		if page.Immutable {
 			return false, frozen(page)
@@ -133,28 +135,23 @@ func outdated(ctx context.Context, err error) bool {
 
 // look reads the state that next decides on.
 func (c *Client) look(ctx context.Context, page Page, file release.File) (pair, error) {
-	assets, err := c.assetsOf(ctx, page)
-	if err != nil {
-		return pair{}, err
-	}
+	held, err := c.Assets(ctx, page)
+	return among(held, file), err
+}
+
+// among finds the two assets that matter to a file.
+func among(held []release.Published, file release.File) pair {
 	var out pair
-	for _, a := range assets {
-		switch a.name {
+	for _, h := range held {
+		a := known(h)
+		switch h.Name {
 		case file.Name:
 			out.current = &a
 		case file.Name + temporarySuffix:
 			out.temporary = &a
-		default:
-			continue
-		}
-		if a.size != file.Size {
-			continue // no digest can make it the same
-		}
-		if err := c.identify(ctx, &a); err != nil {
-			return pair{}, err
 		}
 	}
-	return out, nil
+	return out
 }
 
 // take makes one change and notes in assets what it led to.

@@ -51,13 +51,13 @@ func TestPut(t *testing.T) {
 				}
 			}
 			before := s.calls("^(POST|PATCH|DELETE)")
-			uploaded, err := s.client.Put(t.Context(), page, s.file("a.zip", "new"))
+			uploaded, err := s.put(t.Context(), s.client, page, s.file("a.zip", "new"))
 			if uploaded != test.uploaded || err != nil {
 				t.Errorf("got %t, %v, want %t", uploaded, err, test.uploaded)
 			}
 			s.wantCalls("^(POST|PATCH|DELETE)", before+test.writes)
 			s.holds(page, want...)
-			if uploaded, err := s.client.Put(t.Context(), page, s.file("a.zip", "new")); uploaded || err != nil {
+			if uploaded, err := s.put(t.Context(), s.client, page, s.file("a.zip", "new")); uploaded || err != nil {
 				t.Errorf("again: %t, %v", uploaded, err)
 			}
 			s.wantCalls("^(POST|PATCH|DELETE)", before+test.writes)
@@ -110,7 +110,7 @@ func TestPutAfterFaults(t *testing.T) {
 			}
 			before := s.calls(uploads)
 			s.fault(test.times, test.match, test.fault)
-			uploaded, err := s.client.Put(t.Context(), page, s.file("a.zip", "new"))
+			uploaded, err := s.put(t.Context(), s.client, page, s.file("a.zip", "new"))
 			if uploaded != test.uploaded || test.fails != (err != nil) {
 				t.Errorf("got %t, %v, want %t", uploaded, err, test.uploaded)
 			}
@@ -137,7 +137,7 @@ func TestPutFindsTheNameTaken(t *testing.T) {
 			next.ServeHTTP(httptest.NewRecorder(), other)
 			next.ServeHTTP(w, r)
 		})
-		got, err := s.client.Put(t.Context(), page, s.file("a.zip", "new"))
+		got, err := s.put(t.Context(), s.client, page, s.file("a.zip", "new"))
 		if got != uploaded || err != nil {
 			t.Errorf("%s: got %t, %v, want %t", content, got, err, uploaded)
 		}
@@ -154,7 +154,7 @@ func TestPutChecksBeforeItReplaces(t *testing.T) {
 		r.Body = io.NopCloser(strings.NewReader("bad"))
 		next.ServeHTTP(w, r)
 	})
-	_, err := s.client.Put(t.Context(), page, s.file("a.zip", "new"))
+	_, err := s.put(t.Context(), s.client, page, s.file("a.zip", "new"))
 	problem(t, err, 0, "GitHub does not keep these bytes", string(digest("old")))
 	s.wantCalls("PATCH", 0)
 	if assets, err := s.client.Assets(t.Context(), page); err != nil || assets[0].Name != "a.zip" || assets[0].Digest != digest("old") {
@@ -203,7 +203,7 @@ func killed(t *testing.T, old string, after bool, at int) (finished bool) {
 		kill()
 		panic(http.ErrAbortHandler)
 	})
-	_, err := s.client.Put(ctx, page, s.file("a.zip", "new"))
+	_, err := s.put(ctx, s.client, page, s.file("a.zip", "new"))
 	finished = ctx.Err() == nil
 	if !finished && !errors.Is(err, context.Canceled) {
 		t.Errorf("killed at %d: %v", at, err)
@@ -212,7 +212,7 @@ func killed(t *testing.T, old string, after bool, at int) (finished bool) {
 	if assets, err := s.client.Assets(t.Context(), page); err != nil || old != "" && !survives(assets) {
 		t.Errorf("old %q, killed at %d, after %t: left %+v, %v", old, at, after, assets, err)
 	}
-	if _, err := s.client.Put(t.Context(), page, s.file("a.zip", "new")); err != nil {
+	if _, err := s.put(t.Context(), s.client, page, s.file("a.zip", "new")); err != nil {
 		t.Errorf("old %q, killed at %d, after %t: %v", old, at, after, err)
 	}
 	s.holds(page, "a.zip", "new")
@@ -238,7 +238,7 @@ func TestPutManyAtOnce(t *testing.T) {
 		want = append(want, name, content)
 		file := s.file(name, content)
 		group.Go(func() {
-			if _, err := s.client.Put(t.Context(), page, file); err != nil {
+			if _, err := s.put(t.Context(), s.client, page, file); err != nil {
 				t.Error(err)
 			}
 		})
@@ -253,7 +253,7 @@ func TestPutOfWhatTheCallerKept(t *testing.T) {
 	page := s.draft("v1.0.0")
 	client := s.newClient(s.hub.Token())
 	for _, name := range []string{"a.zip", "b.zip"} {
-		if _, err := client.Put(t.Context(), github.Page{ID: page.ID, Tag: page.Tag, Draft: true}, s.file(name, "new")); err != nil {
+		if _, err := s.put(t.Context(), client, github.Page{ID: page.ID, Tag: page.Tag, Draft: true}, s.file(name, "new")); err != nil {
 			t.Fatal(err)
 		}
 	}
@@ -269,7 +269,7 @@ func TestPutRejects(t *testing.T) {
 			if err := os.WriteFile(file.Path, []byte(content), 0o600); err != nil {
 				t.Fatal(err)
 			}
-			_, err := s.client.Put(t.Context(), page, file)
+			_, err := s.put(t.Context(), s.client, page, file)
 			problem(t, err, 0, "it changed since it was made", "delete dist/")
 		}
 		s.wantCalls(uploads, 0)
@@ -278,7 +278,7 @@ func TestPutRejects(t *testing.T) {
 		s := start(t, nil)
 		file := s.file("a.zip", "new")
 		file.Path += ".gone"
-		_, err := s.client.Put(t.Context(), s.draft("v1.0.0"), file)
+		_, err := s.put(t.Context(), s.client, s.draft("v1.0.0"), file)
 		if !errors.Is(err, os.ErrNotExist) {
 			t.Errorf("got %v", err)
 		}
@@ -286,7 +286,7 @@ func TestPutRejects(t *testing.T) {
 	t.Run("a name that GitHub changes", func(t *testing.T) {
 		s := start(t, nil)
 		page := s.draft("v1.0.0")
-		_, err := s.client.Put(t.Context(), page, s.file("a b~1.zip", "new"))
+		_, err := s.put(t.Context(), s.client, page, s.file("a b~1.zip", "new"))
 		problem(t, err, release.Rejected, `"a b~1.zip"`, `"a.b.1.zip"`, "letters")
 		s.holds(page)
 	})
@@ -298,11 +298,11 @@ func TestPutRejects(t *testing.T) {
 		if err != nil || !page.Immutable {
 			t.Fatal(page, err)
 		}
-		if _, err := s.client.Put(t.Context(), page, s.file("a.zip", "old")); err != nil {
+		if _, err := s.put(t.Context(), s.client, page, s.file("a.zip", "old")); err != nil {
 			t.Error(err)
 		}
 		for _, p := range []github.Page{page, {ID: page.ID, Tag: page.Tag}} {
-			_, err = s.newClient(s.hub.Token()).Put(t.Context(), p, s.file("a.zip", "new"))
+			_, err = s.put(t.Context(), s.newClient(s.hub.Token()), p, s.file("a.zip", "new"))
 			problem(t, err, release.Rejected, "immutable", "new version")
 		}
 	})
@@ -311,7 +311,7 @@ func TestPutRejects(t *testing.T) {
 		page := s.draft("v1.0.0")
 		for _, to := range []string{"https://evil.example.com/x{?name}", s.hub.URL() + "x{?name}", "http://[::", ""} {
 			s.fault(1, "GET .*/releases/[0-9]+$", rewrites(`"upload_url":"[^"]*"`, `"upload_url":"`+to+`"`))
-			_, err := s.newClient(s.hub.Token()).Put(t.Context(), github.Page{ID: page.ID, Tag: page.Tag, Draft: true}, s.file("a.zip", "new"))
+			_, err := s.put(t.Context(), s.newClient(s.hub.Token()), github.Page{ID: page.ID, Tag: page.Tag, Draft: true}, s.file("a.zip", "new"))
 			if err == nil || !strings.Contains(err.Error(), "GitHub wants uploads at") {
 				t.Errorf("%s: %v", to, err)
 			}

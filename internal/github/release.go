@@ -3,6 +3,7 @@ package github
 import (
 	"cmp"
 	"context"
+	"errors"
 	"fmt"
 	"net/http"
 	"slices"
@@ -32,14 +33,16 @@ type Page struct {
 	Body      string
 	Immutable bool // its assets and its tag cannot change any more
 
+	title  string
 	target string // commit or branch at which publishing makes the tag, when there is none
 	upload string // template of the address for uploads
 }
 
 // Find looks for the release of a tag; nil when there is none
 // (https://docs.github.com/rest/releases/releases#list-releases). A published one
-// wins. Several drafts of one tag are a Problem of class Rejected that names their
-// addresses: which of them people work on is not for a program to guess.
+// wins. Of several drafts with the same text, which runs at the same time leave, the
+// oldest is taken (see Settle). Other drafts of one tag are a Problem of class Rejected
+// that names their addresses: which of them people work on is not for a program to guess.
 func (c *Client) Find(ctx context.Context, tag string) (*Page, error) {
 	fail := func(err error) (*Page, error) {
 		return nil, fmt.Errorf("finding the release of tag %q: %w", tag, err)
@@ -55,18 +58,29 @@ func (c *Client) Find(ctx context.Context, tag string) (*Page, error) {
 	if err != nil {
 		return fail(err)
 	}
-	if len(pages) > 1 && pages[0].Draft {
-		var urls []string
-		for _, p := range pages {
-			urls = append(urls, p.URL)
-		}
-		return fail(release.Reject("delete all but one of them and run again",
-			"it has %d drafts: %s", len(pages), strings.Join(urls, ", ")))
+	if len(pages) == 0 {
+		return nil, nil
 	}
-	if len(pages) > 0 {
+	if !slices.ContainsFunc(pages, func(p Page) bool { return !pages[0].twin(p) }) || !pages[0].Draft {
 		return &pages[0], nil
 	}
-	return nil, nil
+	return fail(tooMany(pages))
+}
+
+// tooMany says that a tag has drafts among which people have to choose.
+func tooMany(pages []Page) error {
+	var urls []string
+	for _, p := range pages {
+		urls = append(urls, p.URL)
+	}
+	return release.Reject("delete all but one of them and run again",
+		"it has %d drafts: %s", len(pages), strings.Join(urls, ", "))
+}
+
+// twin tells whether two pages say the same, as those do that two runs of a release
+// make.
+func (p Page) twin(other Page) bool {
+	return p.Tag == other.Tag && p.title == other.title && p.Body == other.Body
 }
 
 // published asks for the release that users see under a tag, one request for what is
@@ -99,16 +113,19 @@ func (c *Client) pages(ctx context.Context, tag string) ([]Page, error) {
 	if err != nil {
 		return nil, err
 	}
-	slices.SortFunc(out, func(a, b Page) int {
-		if a.Draft != b.Draft {
-			if b.Draft {
-				return -1
-			}
-			return 1
-		}
-		return cmp.Compare(a.ID, b.ID)
-	})
+	slices.SortFunc(out, order)
 	return out, nil
+}
+
+// order puts the published page before drafts, and older ones before newer ones.
+func order(a, b Page) int {
+	if a.Draft != b.Draft {
+		if b.Draft {
+			return -1
+		}
+		return 1
+	}
+	return cmp.Compare(a.ID, b.ID)
 }
 
 // Open finds the release of a tag, or makes a draft of it. A release that exists keeps
@@ -148,9 +165,26 @@ func (c *Client) Open(ctx context.Context, d Draft) (Page, error) {
 		page = *found
 	}
 	if err != nil {
-		return Page{}, fmt.Errorf("opening the release of tag %q: %w", d.Tag, err)
+		return Page{}, fmt.Errorf("opening the release of tag %q: %w", d.Tag, untaggable(edit, err))
 	}
 	return page, nil
+}
+
+// untaggable adds what may stand behind the refusal of a tag that is to be made.
+func untaggable(edit releaseEdit, err error) error {
+	var a *answer
+	switch {
+	case !errors.As(err, &a):
+	case strings.Contains(a.text, "immutable release"):
+		return release.Reject("release the next version: an immutable release's tag can never be used again, not even when the release is deleted", "%w", a)
+	case strings.Contains(a.text, "Cannot create ref"), strings.Contains(a.text, "protected"):
+		return release.Refuse("a rule of the repository says who may make such tags: push the tag yourself (git push origin "+edit.TagName+
+			"), or let GitHub Actions bypass the rule (Settings, Rules)", "%w", a)
+	case edit.TargetCommitish != "" && (a.status == http.StatusForbidden || a.status == http.StatusNotFound):
+		return release.Refuse("give the job permissions: contents: write; where that is given, the commit has other workflow files than the default branch, "+
+			"and a workflow's token may not tag it: push the tag yourself (git push origin "+edit.TagName+")", "%w", a)
+	}
+	return err
 }
 
 // create makes the draft (https://docs.github.com/rest/releases/releases#create-a-release).
@@ -188,6 +222,85 @@ func (c *Client) yield(ctx context.Context, own Page) (Page, error) {
 	}
 	_, err = c.call(ctx, http.MethodDelete, fmt.Sprintf("releases/%d", own.ID), nil, nil)
 	return pages[0], err
+}
+
+// Settle gives the page that becomes the release of page's tag: the published one, or
+// else the oldest draft. Other drafts with the same text are deleted where each of their
+// assets is on that page too; where one is not, or the text differs, they stay. It is for
+// drafts that a run has filled: other runs of the release, which did not see each other's
+// draft because GitHub's lists lag, may have made some at the same time.
+func (c *Client) Settle(ctx context.Context, page Page) (Page, error) {
+	winner, others, err := c.rivals(ctx, page)
+	if err != nil {
+		return Page{}, fmt.Errorf("settling the release of tag %q: %w", page.Tag, err)
+	}
+	for _, other := range others {
+		if err := c.clear(ctx, other, winner); err != nil {
+			return Page{}, fmt.Errorf("clearing away draft %s: %w", other.URL, err)
+		}
+	}
+	return winner, nil
+}
+
+// rivals are the page that becomes the release of page's tag, and the other drafts.
+func (c *Client) rivals(ctx context.Context, page Page) (winner Page, others []Page, err error) {
+	pages, err := c.pages(ctx, page.Tag)
+	if err != nil {
+		return Page{}, nil, err
+	}
+	if !slices.ContainsFunc(pages, func(p Page) bool { return p.ID == page.ID }) {
+		own, err := c.reread(ctx, page.ID) // the list may lag
+		switch {
+		case err == nil && own.Tag == page.Tag:
+			pages = append(pages, own)
+			slices.SortFunc(pages, order)
+		case err != nil && status(err) != http.StatusNotFound:
+			return Page{}, nil, err
+		}
+	}
+	public, err := c.published(ctx, page.Tag) // which no list decides
+	switch {
+	case err != nil:
+		return Page{}, nil, err
+	case public != nil:
+		others = slices.DeleteFunc(pages, func(p Page) bool { return !p.Draft })
+		return *public, others, nil
+	case len(pages) == 0:
+		return Page{}, nil, errors.New("it is gone")
+	}
+	return pages[0], pages[1:], nil
+}
+
+// clear deletes a draft that holds nothing which the winner does not hold.
+func (c *Client) clear(ctx context.Context, other, winner Page) error {
+	if !other.twin(winner) && winner.Draft {
+		return tooMany([]Page{winner, other})
+	}
+	if !other.twin(winner) {
+		return nil
+	}
+	own, err := c.assetsOf(ctx, other)
+	if err != nil {
+		return err
+	}
+	kept, err := c.assetsOf(ctx, winner)
+	if err != nil {
+		return err
+	}
+	for _, a := range own {
+		// No two runs make the same bundle, and half an asset is none.
+		same := func(b asset) bool {
+			return b.name == a.name && (a.digest != "" && b.digest == a.digest || strings.HasSuffix(a.name, release.BundleSuffix))
+		}
+		if a.complete && !strings.HasSuffix(a.name, temporarySuffix) && !slices.ContainsFunc(kept, same) {
+			return nil
+		}
+	}
+	_, err = c.call(ctx, http.MethodDelete, fmt.Sprintf("releases/%d", other.ID), nil, nil)
+	if status(err) == http.StatusNotFound {
+		return nil
+	}
+	return err
 }
 
 // reread asks for a release by its number
@@ -247,7 +360,7 @@ func (c *Client) Publish(ctx context.Context, page Page, latest, prerelease bool
 	}
 	after, err := c.edit(ctx, page, edit, func(p Page) bool { return !p.Draft })
 	if err != nil {
-		return fail(err)
+		return fail(untaggable(edit, err))
 	}
 	return after, nil
 }

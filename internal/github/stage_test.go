@@ -264,6 +264,26 @@ func (s *stage) file(name, content string) release.File {
 	return release.File{Name: name, Path: path, Digest: digest(content), Size: int64(len(content))}
 }
 
+// put stores a file on a page as it is now.
+func (s *stage) put(ctx context.Context, client *github.Client, page github.Page, file release.File) (bool, error) {
+	held, err := client.Assets(ctx, page)
+	if err != nil {
+		return false, err
+	}
+	return client.Put(ctx, page, file, held, true)
+}
+
+// asset finds an asset of a page by its name.
+func (s *stage) asset(page github.Page, name string) release.Published {
+	s.Helper()
+	held, err := s.client.Assets(s.Context(), page)
+	i := slices.IndexFunc(held, func(h release.Published) bool { return h.Name == name })
+	if err != nil || i < 0 {
+		s.Fatalf("asset %q among %v, %v", name, held, err)
+	}
+	return held[i]
+}
+
 func digest(content string) release.Digest {
 	return release.Digest(fmt.Sprintf("sha256:%x", sha256.Sum256([]byte(content))))
 }
@@ -278,6 +298,9 @@ func (s *stage) holds(page github.Page, want ...string) {
 	var expected []release.Published
 	for i := 0; i < len(want); i += 2 {
 		expected = append(expected, release.Published{Name: want[i], Digest: digest(want[i+1]), Size: int64(len(want[i+1]))})
+	}
+	for i := range assets {
+		assets[i].ID = 0
 	}
 	if !slices.Equal(assets, expected) {
 		s.Errorf("assets: %+v\nwant %+v", assets, expected)

@@ -26,6 +26,7 @@ type releaseJSON struct {
 	TargetCommitish string `json:"target_commitish"`
 	HTMLURL         string `json:"html_url"`
 	UploadURL       string `json:"upload_url"`
+	Name            string `json:"name"`
 	Body            string `json:"body"`
 	Draft           bool   `json:"draft"`
 	Immutable       bool   `json:"immutable"`
@@ -85,7 +86,7 @@ func (r releaseJSON) page() (Page, error) {
 	}
 	return Page{
 		ID: r.ID, Tag: r.TagName, URL: r.HTMLURL, Draft: r.Draft, Body: r.Body, Immutable: r.Immutable,
-		target: r.TargetCommitish, upload: r.UploadURL,
+		title: r.Name, target: r.TargetCommitish, upload: r.UploadURL,
 	}, nil
 }
 

@@ -1,6 +1,7 @@
 package image
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -116,6 +117,40 @@ func Tag(ctx context.Context, img release.Image, tags []string, a Access) ([]str
 	return slices.Compact(out), nil
 }
 
+// CheckPush asks the registry whether images may be pushed to a repository: it begins an
+// upload and takes that back, which leaves nothing. The error is a release.Problem of
+// class Authorisation where they may not.
+func CheckPush(ctx context.Context, repository string, a Access) error {
+	ctx, cancel := context.WithTimeout(ctx, callTimeout)
+	defer cancel()
+	parsed, err := name.NewRepository(repository, a.naming()...)
+	if err != nil {
+		return fmt.Errorf("checking that images may be pushed: %w", err)
+	}
+	ref := parsed.Tag("latest") // never written: the library wants a reference
+	inner := a.Transport
+	if inner == nil {
+		inner = remote.DefaultTransport
+	}
+	err = remote.CheckPushPermission(ref, a.keychain(parsed), bound{ctx, &guard{inner: inner, insecure: a.Insecure}})
+	return explain("checking that images may be pushed to", ref, err)
+}
+
+// bound gives requests a context, which the library lacks; but for those that take back
+// what was begun, which may follow the answer.
+type bound struct {
+	ctx  context.Context
+	next http.RoundTripper
+}
+
+// RoundTrip implements http.RoundTripper.
+func (b bound) RoundTrip(r *http.Request) (*http.Response, error) {
+	if r.Method == http.MethodDelete {
+		return b.next.RoundTrip(r)
+	}
+	return b.next.RoundTrip(r.WithContext(b.ctx))
+}
+
 // Digest returns the digest of what a reference, with a tag or a digest, names. The
 // error is a *NotFoundError where the registry has nothing there.
 func Digest(ctx context.Context, ref string, a Access) (release.Digest, error) {
@@ -164,16 +199,23 @@ func (a Access) options(ctx context.Context, repository name.Repository) []remot
 		remote.WithUserAgent("pgo-release"),
 		remote.WithJobs(jobs),
 	}
-	host := repository.RegistryStr()
-	if a.Token != "" && (host == ghcr || loopback(host)) {
-		user := a.User
-		if user == "" {
-			user = "x-access-token"
-		}
-		return append(options, remote.WithAuth(&authn.Basic{Username: user, Password: a.Token}))
-	}
-	return append(options, remote.WithAuthFromKeychain(authn.DefaultKeychain))
+	return append(options, remote.WithAuthFromKeychain(a.keychain(repository)))
 }
+
+// keychain has the credentials for a repository.
+func (a Access) keychain(repository name.Repository) authn.Keychain {
+	host := repository.RegistryStr()
+	if a.Token == "" || host != ghcr && !loopback(host) {
+		return authn.DefaultKeychain
+	}
+	return only{&authn.Basic{Username: cmp.Or(a.User, "x-access-token"), Password: a.Token}}
+}
+
+// only is a keychain of one key.
+type only struct{ authn.Authenticator }
+
+// Resolve implements authn.Keychain.
+func (o only) Resolve(authn.Resource) (authn.Authenticator, error) { return o.Authenticator, nil }
 
 // guard refuses plain HTTP where it was not asked for: the library would use it with
 // every host that looks like one of a private network, credentials included.

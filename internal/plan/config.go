@@ -18,6 +18,8 @@ type Config struct {
 	Sign      string   `yaml:"sign" json:"sign,omitempty" jsonschema:"enum=keyless,enum=key,enum=all,enum=none,description=How the release is signed: keyless with the identity of the workflow\\, with the key of the option key\\, all for a signature beside every file as well\\, or none; default: keyless"`
 	Notes     Notes    `yaml:"notes" json:"notes,omitzero" jsonschema:"description=The release notes"`
 
+	Environments map[string]Environment `yaml:"environments" json:"environments,omitempty" jsonschema:"description=What a release to an environment does otherwise\\, by the environment's name; production and staging are built in"`
+
 	VersionPolicy   string `yaml:"version-policy" json:"version-policy,omitempty" jsonschema:"enum=off,enum=warn,enum=standard,enum=strict,description=How strictly versions are judged; default: standard"`
 	API             string `yaml:"api" json:"api,omitempty" jsonschema:"enum=compare,enum=ignore,description=What the exported Go API counts for the version; ignore: its packages are not meant for others; default: compare"`
 	PrereleaseStyle string `yaml:"prerelease-style" json:"prerelease-style,omitempty" jsonschema:"enum=dotted,enum=any,description=How a prerelease is written; default: dotted\\, as in rc.1"`
@@ -29,6 +31,7 @@ type Config struct {
 	AllowRetracted bool   `yaml:"-" json:"-"` // the version only carries retractions
 	Snapshot       bool   `yaml:"-" json:"-"` // the working tree as it is
 	Draft          bool   `yaml:"-" json:"-"` // leave the release a draft
+	Environment    string `yaml:"-" json:"-"` // that is released to; empty: production
 }
 
 // Build is one program.

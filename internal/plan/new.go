@@ -53,11 +53,18 @@ func signing(cfg Config) (string, error) {
 // the changes stand against has a plan, and a verdict that says so: what is known of the
 // changes here need not be all.
 func New(cfg Config, facts Facts) (Plan, error) {
+	name, env, err := environment(cfg)
+	if err != nil {
+		return Plan{}, err
+	}
+	if cfg = env.within(cfg); cfg.Snapshot {
+		name = "" // it goes nowhere
+	}
 	p := Plan{
 		Schema: Schema, Project: ProjectName(cfg, facts), Repository: facts.Repository, Module: facts.Module,
 		Commit: facts.Commit, Time: facts.Time.UTC(), Toolchain: facts.Toolchain,
 		Snapshot: cfg.Snapshot, Draft: cfg.Draft, Notes: cfg.Notes,
-		Include: cfg.Include, Prepare: cfg.Prepare,
+		Include: cfg.Include, Prepare: cfg.Prepare, Environment: name, Promote: env.RequireSameCommit,
 	}
 	if err := CheckPolicy(cfg); err != nil {
 		return Plan{}, err
@@ -65,6 +72,7 @@ func New(cfg Config, facts Facts) (Plan, error) {
 	if err := p.decideVersion(cfg, facts); err != nil {
 		return Plan{}, err
 	}
+	env.present(&p)
 	if !projectName.MatchString(p.Project) {
 		return Plan{}, release.Misuse("letters, digits, dot, dash and underscore; in .pgo-release.yaml: project: NAME", "project %q: not a name", p.Project)
 	}
@@ -81,7 +89,6 @@ func New(cfg Config, facts Facts) (Plan, error) {
 				"configuration: prepare: %q: it is written for a shell", command)
 		}
 	}
-	var err error
 	if p.Sign, err = signing(cfg); err != nil {
 		return Plan{}, err
 	}
@@ -94,6 +101,11 @@ func New(cfg Config, facts Facts) (Plan, error) {
 	}
 	if p.Image, err = imagePlan(p, cfg.Image); err != nil {
 		return Plan{}, err
+	}
+	if p.Image != nil {
+		if p.Image.Tags, err = env.imageTags(p); err != nil {
+			return Plan{}, err
+		}
 	}
 	return p, errors.Join(checkAssets(p), checkContents(p))
 }
@@ -228,7 +240,7 @@ func imagePlan(p Plan, cfg Image) (*ImagePlan, error) {
 	if entry == "" {
 		return nil, nil
 	}
-	image := &ImagePlan{Repository: repository, Tags: p.Verdict.ImageTags, Entrypoint: []string{path.Join(BinDir, entry)}}
+	image := &ImagePlan{Repository: repository, Entrypoint: []string{path.Join(BinDir, entry)}}
 	for _, u := range p.Units { // an image that cannot start is no use
 		if u.Target.OS == "linux" && u.Binary == entry && !slices.Contains(image.Platforms, u.Target) {
 			image.Platforms = append(image.Platforms, u.Target)

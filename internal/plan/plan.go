@@ -26,14 +26,18 @@ type Plan struct {
 	Toolchain  string     `json:"toolchain"`
 	Snapshot   bool       `json:"snapshot,omitempty"`
 	Draft      bool       `json:"draft,omitempty"`
-	Sign       string     `json:"sign"`              // SignKeyless, SignKey or SignNone
-	SignAll    bool       `json:"signAll,omitempty"` // a bundle beside every archive and SBOM, too
-	Include    []string   `json:"include,omitempty"`
-	Prepare    []string   `json:"prepare,omitempty"`
-	Units      []Unit     `json:"units"`
-	Files      []string   `json:"files"` // packed beside each binary: relative to the repository, sorted
-	Image      *ImagePlan `json:"image,omitempty"`
-	Notes      Notes      `json:"notes,omitzero"`
+	// Environment is what is released to.
+	Environment string `json:"environment,omitempty"`
+	// Promote demands that an earlier run has made the release, of the same commit.
+	Promote bool       `json:"promote,omitempty"`
+	Sign    string     `json:"sign"`              // SignKeyless, SignKey or SignNone
+	SignAll bool       `json:"signAll,omitempty"` // a bundle beside every archive and SBOM, too
+	Include []string   `json:"include,omitempty"`
+	Prepare []string   `json:"prepare,omitempty"`
+	Units   []Unit     `json:"units"`
+	Files   []string   `json:"files"` // packed beside each binary: relative to the repository, sorted
+	Image   *ImagePlan `json:"image,omitempty"`
+	Notes   Notes      `json:"notes,omitzero"`
 
 	Verdict version.Verdict `json:"verdict"` // of the version policy, as far as git alone can tell
 }
@@ -55,7 +59,7 @@ type Unit struct {
 // ImagePlan is the image that the linux units become.
 type ImagePlan struct {
 	Repository string            `json:"repository"`
-	Tags       []string          `json:"tags"` // exact version first
+	Tags       []string          `json:"tags"` // that name it; exact version first, where they follow from the version
 	Platforms  []release.Target  `json:"platforms"`
 	Entrypoint []string          `json:"entrypoint"`
 	Labels     map[string]string `json:"labels"`
@@ -97,6 +101,7 @@ func (p Plan) Digest() (release.Digest, error) {
 // plans with the same content make the same archives, whatever they are published as.
 func (p Plan) Content() (release.Digest, error) {
 	p.Verdict, p.Draft, p.Sign, p.SignAll, p.Notes = version.Verdict{}, false, "", false, Notes{}
+	p.Environment, p.Promote = "", false
 	if p.Image != nil {
 		image := *p.Image
 		image.Tags = nil

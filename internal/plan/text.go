@@ -1,6 +1,7 @@
 package plan
 
 import (
+	"cmp"
 	"fmt"
 	"slices"
 	"strings"
@@ -31,8 +32,14 @@ func (p Plan) Text() (string, error) {
 	}
 	row("module", "%s", p.Module.Path)
 	row("toolchain", "%s", p.Toolchain)
+	if p.Environment != Production && p.Environment != "" {
+		row("environment", "%s", p.Environment)
+	}
 	if p.Repository.Owner != "" && !p.Snapshot {
 		row("release", "%s on %s", p.standing(), p.Repository.URL())
+	}
+	if p.Promote {
+		row("", "only what an earlier run made of this commit")
 	}
 	switch {
 	case p.Sign == SignNone:
@@ -59,7 +66,7 @@ func (p Plan) Text() (string, error) {
 	if i := p.Image; i != nil {
 		fmt.Fprintf(&out, "\nimage\n  %s\n", i.Repository)
 		fmt.Fprintf(&out, "    tags       %s\n    platforms  %s\n    entrypoint %s\n",
-			strings.Join(i.Tags, " "), join(i.Platforms), strings.Join(i.Entrypoint, " "))
+			cmp.Or(strings.Join(i.Tags, " "), "none, by digest"), join(i.Platforms), strings.Join(i.Entrypoint, " "))
 	}
 	return out.String(), nil
 }

@@ -4,6 +4,7 @@ import (
 	"encoding/hex"
 	"fmt"
 	"hash"
+	"slices"
 	"strings"
 )
 
@@ -141,17 +142,58 @@ func (s Signed) Assets() []Asset {
 	return out
 }
 
-// Published is an asset as the release page holds it.
+// Replaced is s with a bundle of the same name in the place of its own.
+func (s Signed) Replaced(bundle File) Signed {
+	for _, own := range []**File{&s.Bundle, &s.Provenance} {
+		if *own != nil && (*own).Name == bundle.Name {
+			*own = &bundle
+		}
+	}
+	s.Bundles = slices.Clone(s.Bundles)
+	for i, own := range s.Bundles {
+		if own.Name == bundle.Name {
+			s.Bundles[i] = bundle
+		}
+	}
+	return s
+}
+
+// Signs is what a bundle of s speaks of, by the bundle's name: the one file that it
+// signs, or the subjects of the provenance, in order; nil for any other name.
+func (s Signed) Signs(bundle string) []Asset {
+	subjects := append(s.Subjects(), Asset{File: s.Checksums, Kind: KindChecksums})
+	if bundle == ProvenanceName {
+		return subjects
+	}
+	for _, a := range subjects {
+		if a.Name+BundleSuffix == bundle {
+			return []Asset{a}
+		}
+	}
+	return nil
+}
+
+// Published is an asset as the release page holds it. One whose bytes never all arrived
+// has no digest.
 type Published struct {
+	ID     int64  `json:"-"` // on GitHub
 	Name   string `json:"name"`
 	Digest Digest `json:"digest"`
 	Size   int64  `json:"size"`
+}
+
+// TakenError says that a page holds other bytes under the name of a file.
+type TakenError struct{ By Published }
+
+func (e *TakenError) Error() string {
+	return fmt.Sprintf("the name is taken by an asset with digest %s", e.By.Digest)
 }
 
 // Receipt is what publishing left behind.
 type Receipt struct {
 	ID          int64       // of the release
 	URL         string      // the release's page
+	Draft       bool        // it is not public
 	Assets      []Published // sorted by name
 	ImageDigest Digest      // empty: no image
 	ImageTags   []string    // full references, sorted

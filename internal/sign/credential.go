@@ -63,11 +63,11 @@ func (s *Signer) obtain(ctx context.Context) (*credential, error) {
 	}
 	ctx, cancel := context.WithTimeout(ctx, callTimeout)
 	defer cancel()
-	raw, claimed, err := s.identify(ctx)
+	raw, token, err := s.identify(ctx)
 	if err != nil {
 		return nil, err
 	}
-	want, err := s.expect(claimed)
+	want, err := s.expect(token.Summary)
 	if err != nil {
 		return nil, err
 	}
@@ -94,7 +94,7 @@ func (s *Signer) obtain(ctx context.Context) (*credential, error) {
 		return nil, fmt.Errorf("checking the certificate: %w", err)
 	}
 	return &credential{
-		key: key{private}, cert: der, san: claimed.SubjectAlternativeName,
+		key: key{private}, cert: der, san: token.SubjectAlternativeName,
 		want: want, until: asked.Add(cert.NotAfter.Sub(cert.NotBefore)),
 	}, nil
 }
@@ -131,12 +131,19 @@ func (t Trust) certificate(der []byte, private *ecdsa.PrivateKey, want []rules) 
 	return cert, nil
 }
 
-// identify fetches a token and reads what it claims, as the certificate will say it.
-// Whether it is genuine is for Fulcio to tell.
-func (s *Signer) identify(ctx context.Context) (string, certificate.Summary, error) {
+// claimed is what a token claims: what the certificate will say, and the environment of
+// the job, which it will not.
+type claimed struct {
+	certificate.Summary
+	environment string
+}
+
+// identify fetches a token and reads what it claims. Whether it is genuine is for Fulcio
+// to tell.
+func (s *Signer) identify(ctx context.Context) (string, claimed, error) {
 	raw, err := s.fetchToken(ctx)
 	if err != nil {
-		return "", certificate.Summary{}, err
+		return "", claimed{}, err
 	}
 	var claims struct {
 		Issuer     string `json:"iss"`
@@ -144,29 +151,31 @@ func (s *Signer) identify(ctx context.Context) (string, certificate.Summary, err
 		Commit     string `json:"sha"`
 		Ref        string `json:"ref"`
 		Workflow   string `json:"job_workflow_ref"`
+		// https://docs.github.com/en/actions/reference/security/oidc
+		Environment string `json:"environment"`
 	}
 	parts := strings.Split(raw, ".") // RFC 7519, 3
 	if len(parts) != 3 {
-		return "", certificate.Summary{}, fmt.Errorf("reading the identity token: %d parts: want 3", len(parts))
+		return "", claimed{}, fmt.Errorf("reading the identity token: %d parts: want 3", len(parts))
 	}
 	text, err := base64.RawURLEncoding.DecodeString(parts[1])
 	if err == nil {
 		err = json.Unmarshal(text, &claims)
 	}
 	if err != nil {
-		return "", certificate.Summary{}, fmt.Errorf("reading the identity token: %w", err)
+		return "", claimed{}, fmt.Errorf("reading the identity token: %w", err)
 	}
 	san, err := url.Parse(github + claims.Workflow)
 	if err != nil {
-		return "", certificate.Summary{}, fmt.Errorf("reading the identity token: %w", err)
+		return "", claimed{}, fmt.Errorf("reading the identity token: %w", err)
 	}
-	return raw, certificate.Summary{
+	return raw, claimed{certificate.Summary{
 		SubjectAlternativeName: san.String(),
 		Extensions: certificate.Extensions{
 			Issuer: claims.Issuer, SourceRepositoryURI: github + claims.Repository,
 			SourceRepositoryDigest: claims.Commit, SourceRepositoryRef: claims.Ref,
 		},
-	}, nil
+	}, claims.Environment}, nil
 }
 
 // fetchToken asks for a token, and asks again where that was not refused.

@@ -82,18 +82,19 @@ func (s *Signer) Identity(ctx context.Context) (string, error) {
 
 // Check fetches a token and compares what it claims with Want, so that what would be
 // refused later is refused now. It asks for no certificate, and nothing becomes public.
-// A key pair needs no check.
-func (s *Signer) Check(ctx context.Context) error {
+// environment is that of GitHub which the job runs in, as the token says; empty: none. A
+// key pair needs no check.
+func (s *Signer) Check(ctx context.Context) (environment string, err error) {
 	if s.token == nil {
-		return nil
+		return "", nil
 	}
 	ctx, cancel := context.WithTimeout(ctx, callTimeout)
 	defer cancel()
-	_, claimed, err := s.identify(ctx)
+	_, token, err := s.identify(ctx)
 	if err == nil {
-		_, err = s.expect(claimed)
+		_, err = s.expect(token.Summary)
 	}
-	return err
+	return token.environment, err
 }
 
 // Blob signs a file by the digest that was taken while it was written; the file is

@@ -333,7 +333,7 @@ func TestTokenEndpoint(t *testing.T) {
 		return "", release.Refuse("permissions", "403 Forbidden")
 	}
 	for _, ask := range []func() error{
-		func() error { return signer.Check(t.Context()) },
+		func() error { _, err := signer.Check(t.Context()); return err },
 		func() error { _, err := signer.Blob(t.Context(), blob(0)); return err },
 	} {
 		asked = 0
@@ -359,7 +359,7 @@ func TestSignerCheck(t *testing.T) {
 	signer := signerOf(t, s)
 	for _, want := range []Identity{identity(), {Repository: "octo-org/octo-repo", Commit: commit, Tag: "v9.9.9"}} {
 		signer.Want = &want
-		if err := signer.Check(t.Context()); (err == nil) != (want.Tag == "v1.2.3") || err != nil && release.ClassOf(err) != release.Rejected {
+		if _, err := signer.Check(t.Context()); (err == nil) != (want.Tag == "v1.2.3") || err != nil && release.ClassOf(err) != release.Rejected {
 			t.Errorf("%s: %v", want.Tag, err)
 		}
 	}

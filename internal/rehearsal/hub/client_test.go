@@ -100,20 +100,25 @@ func perform(t *testing.T, s *hub.Server, client *github.Client, tag string) err
 			return err
 		}
 		digest := release.Digest(fmt.Sprintf("sha256:%x", sha256.Sum256([]byte(content))))
-		if _, err := client.Put(ctx, page, release.File{Name: "a", Path: path, Digest: digest, Size: int64(len(content))}); err != nil {
+		held, err := client.Assets(ctx, page)
+		if err != nil {
+			return err
+		}
+		file := release.File{Name: "a", Path: path, Digest: digest, Size: int64(len(content))}
+		if _, err := client.Put(ctx, page, file, held, true); err != nil {
 			return err
 		}
 	}
 	if page, err = client.Publish(ctx, page, false, true); err != nil {
 		return err
 	}
-	var got bytes.Buffer
-	if err := client.Download(ctx, page, "a", &got); err != nil || got.String() != "new" {
-		return fmt.Errorf("downloaded %q: %w", got.String(), err)
-	}
 	assets, err := client.Assets(ctx, page)
 	if err != nil || len(assets) != 1 || !page.Immutable || page.Tag != tag {
 		return fmt.Errorf("page %+v with %+v: %w", page, assets, err)
+	}
+	var got bytes.Buffer
+	if err := client.Download(ctx, assets[0], &got); err != nil || got.String() != "new" {
+		return fmt.Errorf("downloaded %q: %w", got.String(), err)
 	}
 	return nil
 }

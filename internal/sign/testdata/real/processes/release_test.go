@@ -178,7 +178,7 @@ func (j *job) download(t *testing.T) string {
 		if err != nil {
 			t.Fatal(err)
 		}
-		if err := errors.Join(client.Download(t.Context(), *page, asset.Name, f), f.Close()); err != nil {
+		if err := errors.Join(client.Download(t.Context(), asset, f), f.Close()); err != nil {
 			t.Fatal(err)
 		}
 	}

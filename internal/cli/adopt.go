@@ -1,0 +1,117 @@
+package cli
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"path/filepath"
+
+	"github.com/org/pgo-release/internal/dist"
+	"github.com/org/pgo-release/internal/engine"
+	"github.com/org/pgo-release/internal/github"
+	"github.com/org/pgo-release/internal/pack"
+	"github.com/org/pgo-release/internal/plan"
+	"github.com/org/pgo-release/internal/provenance"
+	"github.com/org/pgo-release/internal/release"
+)
+
+// adopt takes over the files of a page that holds all of them, published or draft; adopted
+// is false where there is no such page, or the user wants everything made again.
+func (s *session) adopt(ctx context.Context, o outside, page *github.Page) (signed release.Signed, adopted bool, err error) {
+	if page == nil || s.values.Bool("rebuild") {
+		return release.Signed{}, false, nil
+	}
+	held, err := o.github.Assets(ctx, *page)
+	if err != nil || !engine.Adoptable(s.plan, held) {
+		return release.Signed{}, false, err
+	}
+	if err := s.dist.Renew(); err != nil {
+		return release.Signed{}, false, err
+	}
+	defer func() {
+		if err != nil {
+			err = errors.Join(err, s.dist.Remove())
+		}
+	}()
+	layout := engine.Layout{
+		Root: string(s.dist), Binaries: s.dist.Join(dist.BinariesDir), Image: s.dist.Join(dist.ImageDir),
+	}
+	signed, err = engine.Adopt(ctx, s.plan, layout, s.adopter(o, *page, held))
+	return signed, true, err
+}
+
+// adopter wires the workers to the edges of Adopt.
+func (s *session) adopter(o outside, page github.Page, held []release.Published) engine.Adopter {
+	listed := map[string]release.Published{}
+	for _, h := range held {
+		listed[h.Name] = h
+	}
+	return engine.Adopter{
+		Fetch: func(ctx context.Context, name, path string) (release.File, error) {
+			reader, writer := io.Pipe()
+			go func() { writer.CloseWithError(o.github.Download(ctx, listed[name], writer)) }()
+			file, err := pack.Copy(path, reader)
+			return file, errors.Join(err, reader.Close())
+		},
+		Trusted: func(ctx context.Context, dir string) error {
+			err := s.trusted(ctx, o, dir)
+			if err != nil && ctx.Err() == nil && page.Draft {
+				return release.Reject("look at the draft; to make the release anew in its place: --rebuild",
+					"taking over the draft %s: %w", page.URL, err)
+			}
+			return err
+		},
+		Extract: func(ctx context.Context, archive release.File, u plan.Unit, path string) (release.File, error) {
+			return extract(ctx, archive, u, path)
+		},
+		Image: buildImage, Progress: s.reporter.Progress,
+	}
+}
+
+// trusted verifies what was fetched, and that the provenance speaks of this plan.
+func (s *session) trusted(ctx context.Context, o outside, dir string) error {
+	claim := engine.Claim{
+		Repository: s.plan.Repository.String(), Tag: s.plan.Tag, Version: s.plan.Version, Commit: s.plan.Commit, Branches: o.want.Branches,
+	}
+	var proven proof
+	findings, err := engine.Verify(ctx, dir, claim, s.verifier(o.trust, nil, &proven))
+	if err != nil {
+		return err
+	}
+	if failed := engine.Failed(findings); len(failed) > 0 {
+		return fmt.Errorf("%s: %s: %w", failed[0].Rule, failed[0].Subject, failed[0].Err)
+	}
+	content, err := s.plan.Content()
+	if err != nil {
+		return err
+	}
+	if got := proven.statement.ContentDigest(); proven.statement.BuildType() != provenance.BuildType || got != content {
+		return fmt.Errorf("%s: it was made by another plan: content digest %q, want %q", release.ProvenanceName, got, content)
+	}
+	return nil
+}
+
+// extract stores the executable of a unit, which lies in an archive.
+func extract(ctx context.Context, archive release.File, u plan.Unit, path string) (file release.File, err error) {
+	if err := os.MkdirAll(filepath.Dir(path), 0o755); err != nil {
+		return release.File{}, err
+	}
+	found := false
+	err = pack.Entries(archive.Path, u.Format, maxExecutable, func(name string, content io.Reader) error {
+		if ctx.Err() != nil {
+			return context.Cause(ctx)
+		}
+		if name != u.Binary {
+			return nil
+		}
+		found = true
+		file, err = pack.Copy(path, content)
+		return errors.Join(err, os.Chmod(path, 0o755))
+	})
+	if err == nil && !found {
+		err = errors.New("it is not in there")
+	}
+	return file, err
+}
