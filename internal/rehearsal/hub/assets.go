@@ -43,18 +43,20 @@ type asset struct {
 	createdAt   time.Time
 	updatedAt   time.Time
 	downloads   int
+	late
 }
 
-// withAsset runs handle for the asset of that number.
-func (s *Server) withAsset(number string, handle func(*asset) reply) reply {
+// withAsset runs handle for the asset of that number, which whoever asks may see.
+func (s *Server) withAsset(r *http.Request, number string, handle func(*asset) reply) reply {
 	id, err := strconv.ParseInt(number, 10, 64)
 	if err != nil {
 		return notFound()
 	}
+	rights := s.rights(r)
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	a := s.assets[id]
-	if a == nil {
+	if a == nil || !s.releases[a.release].seenBy(rights) {
 		return notFound()
 	}
 	return handle(a)
@@ -75,7 +77,9 @@ func (s *Server) assetsOf(p *page) []*asset {
 func (s *Server) listAssets(r *http.Request, p *page) reply {
 	var all []object
 	for _, a := range s.assetsOf(p) {
-		all = append(all, s.assetJSON(p, a))
+		if !a.missed(r) {
+			all = append(all, s.assetJSON(p, a))
+		}
 	}
 	return s.paged(r, all)
 }
@@ -87,14 +91,12 @@ func (s *Server) uploadAsset(r *http.Request) reply {
 		return failure(http.StatusBadRequest, "Bad Content-Length: ")
 	}
 	var begun *asset
-	out := s.withRelease(r.PathValue("id"), func(p *page) reply {
+	out := s.withRelease(r, r.PathValue("id"), func(p *page) reply {
 		a, bad := s.announce(r, p)
 		begun = a
 		return bad
 	})
 	if begun == nil {
-		// An answer to half a request would cut the connection under the client.
-		_, _ = io.CopyN(io.Discard, r.Body, min(r.ContentLength, maxAssetSize))
 		return out
 	}
 	var content bytes.Buffer
@@ -136,7 +138,7 @@ func (s *Server) announce(r *http.Request, p *page) (*asset, reply) {
 	a := &asset{
 		id: s.lastID, release: p.id, name: name, label: query.Get("label"), state: stateStarter,
 		contentType: r.Header.Get("Content-Type"), size: r.ContentLength, object: rand.Text(),
-		createdAt: now, updatedAt: now,
+		createdAt: now, updatedAt: now, late: newLate(s.lag),
 	}
 	if a.contentType == "" {
 		a.contentType = "application/octet-stream"
@@ -190,7 +192,7 @@ func (s *Server) updateAsset(r *http.Request, number string) reply {
 	if bad := decode(r, &in); bad != nil {
 		return *bad
 	}
-	return s.withAsset(number, func(a *asset) reply { return s.rename(a, in.Name, in.Label) })
+	return s.withAsset(r, number, func(a *asset) reply { return s.rename(a, in.Name, in.Label) })
 }
 
 func (s *Server) rename(a *asset, to, label *string) reply {

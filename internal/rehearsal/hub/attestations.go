@@ -24,15 +24,6 @@ type attestation struct {
 	predicate string // its type
 }
 
-// WithholdAttestations decides whether the token lacks the permission attestations:
-// write from now on. Reading takes none: GitHub gives the attestations of a public
-// repository to anybody.
-func (s *Server) WithholdAttestations(withhold bool) {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	s.unattesting = withhold
-}
-
 // createAttestation stores a bundle. As at GitHub nothing stops a bundle from being
 // stored twice.
 func (s *Server) createAttestation(r *http.Request) reply {
@@ -44,9 +35,6 @@ func (s *Server) createAttestation(r *http.Request) reply {
 	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if s.unattesting {
-		return failure(http.StatusForbidden, "Resource not accessible by integration")
-	}
 	if len(in.Bundle) == 0 {
 		return invalid("Attestation", "bundle", "missing_field", "")
 	}

@@ -12,12 +12,24 @@ import (
 // maxFirst is how many entries of a connection GitHub shows at once.
 const maxFirst = 100
 
+// graph is what somebody with these rights sees of the server.
+type graph struct {
+	*Server
+	rights Permissions
+}
+
+// hidesPulls tells whether pull requests may not be seen.
+func (s graph) hidesPulls() bool { return s.repo.Private && s.rights.PullRequests < Read }
+
+// forbidden is what stands for them then.
+func forbidden() *fault { return &fault{"FORBIDDEN", "Resource not accessible by integration"} }
+
 // queryThing is the root of the graph.
-func (s *Server) queryThing() thing {
+func (s graph) queryThing() thing {
 	return thing{"Query", map[string]any{
 		"repository": resolver(func(arguments map[string]any) (any, *fault) {
 			asked := fmt.Sprintf("%s/%s", arguments["owner"], arguments["name"])
-			if !strings.EqualFold(asked, s.repo.Repository.String()) {
+			if !strings.EqualFold(asked, s.repo.Repository.String()) || s.repo.Private && s.rights.Contents < Read {
 				return nil, &fault{"NOT_FOUND", fmt.Sprintf("Could not resolve to a Repository with the name '%s'.", asked)}
 			}
 			return s.repositoryThing(s.repo.Repository.String()), nil
@@ -27,10 +39,13 @@ func (s *Server) queryThing() thing {
 }
 
 // repositoryThing is the repository, under the name that a pull request gives it.
-func (s *Server) repositoryThing(name string) thing {
+func (s graph) repositoryThing(name string) thing {
 	return thing{"Repository", map[string]any{
 		"nameWithOwner": name,
 		"pullRequest": resolver(func(arguments map[string]any) (any, *fault) {
+			if s.hidesPulls() {
+				return nil, forbidden()
+			}
 			for _, p := range s.repo.PullRequests {
 				if int64(p.Number) == arguments["number"] {
 					return s.pullThing(p), nil
@@ -51,10 +66,13 @@ func (s *Server) repositoryThing(name string) thing {
 	}}
 }
 
-func (s *Server) commitThing(sha string) thing {
+func (s graph) commitThing(sha string) thing {
 	return thing{"Commit", map[string]any{
 		"oid": sha,
 		"associatedPullRequests": resolver(func(arguments map[string]any) (any, *fault) {
+			if s.hidesPulls() {
+				return nil, forbidden()
+			}
 			var all []thing
 			for _, p := range s.pullsOf(sha) {
 				all = append(all, s.pullThing(p))
@@ -64,7 +82,7 @@ func (s *Server) commitThing(sha string) thing {
 	}}
 }
 
-func (s *Server) pullThing(p history.PullRequest) thing {
+func (s graph) pullThing(p history.PullRequest) thing {
 	fields := map[string]any{
 		"number": p.Number, "title": p.Title, "body": p.Body, "url": p.URL,
 		"merged": !p.MergedAt.IsZero(), "mergedAt": timestamp(p.MergedAt), "mergeCommit": nil, "author": nil,
@@ -136,9 +154,12 @@ func beginning(name string, all []thing, arguments map[string]any) ([]thing, *fa
 
 // search finds pull requests. It understands the qualifiers that are in use, and says
 // so when it meets another, where GitHub would look for a text.
-func (s *Server) search(arguments map[string]any) (any, *fault) {
+func (s graph) search(arguments map[string]any) (any, *fault) {
 	query, _ := arguments["query"].(string)
-	found := slices.Clone(s.repo.PullRequests)
+	var found []history.PullRequest
+	if !s.hidesPulls() { // a search finds what can be seen, and does not tell of the rest
+		found = slices.Clone(s.repo.PullRequests)
+	}
 	for term := range strings.FieldsSeq(query) {
 		fits, understood := s.term(term)
 		if !understood {

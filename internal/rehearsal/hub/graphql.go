@@ -52,7 +52,7 @@ func (s *Server) postGraphQL(r *http.Request) reply {
 		return ok(object{"errors": []object{variableFault(err)}})
 	}
 	e := &execution{schema: s.schema, variables: variables}
-	data, whole := e.object(s.queryThing(), operation.SelectionSet, nil)
+	data, whole := e.object(graph{s, s.rights(r)}.queryThing(), operation.SelectionSet, nil)
 	out := object{"data": data}
 	if !whole {
 		out["data"] = nil

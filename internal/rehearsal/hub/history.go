@@ -10,7 +10,11 @@ import (
 	"github.com/org/pgo-release/internal/history"
 )
 
-func (s *Server) getRepository(*http.Request) reply { return ok(s.repositoryJSON()) }
+func (s *Server) getRepository(r *http.Request) reply {
+	out := s.repositoryJSON()
+	out["permissions"].(object)["push"] = s.rights(r).Contents >= Write
+	return ok(out)
+}
 
 // getTagRef answers with what the tag points at: a commit, or a tag object.
 func (s *Server) getTagRef(r *http.Request) reply {

@@ -4,7 +4,6 @@ import (
 	"fmt"
 	"net/http"
 	"strconv"
-	"strings"
 	"time"
 )
 
@@ -59,9 +58,9 @@ func (s *Server) allowed(r *http.Request) (header map[string]string, refusal *re
 		b.used++
 	case l.After > 0:
 		b.refused++
-		out := failure(status, "You have exceeded a secondary rate limit. Please wait a few minutes before you try again.")
+		out := failure(status, tooFast)
 		return map[string]string{"Retry-After": strconv.Itoa(int(l.After.Seconds()))}, &out
-	case strings.HasSuffix(r.URL.Path, "/graphql"):
+	case graphQL(r):
 		b.refused++
 		out := ok(object{"errors": []object{{"type": "RATE_LIMITED", "message": "API rate limit exceeded"}}})
 		refusal = &out

@@ -27,6 +27,7 @@ type page struct {
 	immutable   bool
 	createdAt   time.Time
 	publishedAt time.Time // zero: never
+	late
 }
 
 // pageRequest is the body of create and update; nil: not sent.
@@ -40,16 +41,17 @@ type pageRequest struct {
 	MakeLatest      *string `json:"make_latest"`
 }
 
-// withRelease runs handle for the release of that number, drafts included.
-func (s *Server) withRelease(number string, handle func(*page) reply) reply {
+// withRelease runs handle for the release of that number, which whoever asks may see.
+func (s *Server) withRelease(r *http.Request, number string, handle func(*page) reply) reply {
 	id, err := strconv.ParseInt(number, 10, 64)
 	if err != nil {
 		return notFound()
 	}
+	rights := s.rights(r)
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	p := s.releases[id]
-	if p == nil {
+	if p == nil || !p.seenBy(rights) {
 		return notFound()
 	}
 	return handle(p)
@@ -61,11 +63,14 @@ func (s *Server) sorted() []*page {
 }
 
 func (s *Server) listReleases(r *http.Request) reply {
+	rights := s.rights(r)
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	var all []object
 	for _, p := range s.sorted() {
-		all = append(all, s.releaseJSON(p))
+		if p.seenBy(rights) && !p.missed(r) {
+			all = append(all, s.releaseJSON(p))
+		}
 	}
 	return s.paged(r, all)
 }
@@ -111,17 +116,19 @@ func (s *Server) createRelease(r *http.Request) reply {
 	if in.TagName == nil {
 		return invalid("Release", "tag_name", "missing_field", "")
 	}
+	rights := s.rights(r)
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.lastID++
 	p := page{
 		id: s.lastID, untagged: fmt.Sprintf("untagged-%020x", s.lastID*0x9e3779b1),
 		target: s.repo.DefaultBranch, draft: true, createdAt: time.Now().UTC(),
+		late: newLate(s.lag),
 	}
 	if in.Draft == nil {
 		in.Draft = new(bool)
 	}
-	if bad := s.change(&p, in); bad != nil {
+	if bad := s.change(&p, in, rights); bad != nil {
 		return *bad
 	}
 	s.releases[p.id] = &p
@@ -133,16 +140,17 @@ func (s *Server) updateRelease(r *http.Request, number string) reply {
 	if bad := decode(r, &in); bad != nil {
 		return *bad
 	}
-	return s.withRelease(number, func(p *page) reply { return s.update(p, in) })
+	rights := s.rights(r)
+	return s.withRelease(r, number, func(p *page) reply { return s.update(p, in, rights) })
 }
 
-func (s *Server) update(p *page, in pageRequest) reply {
+func (s *Server) update(p *page, in pageRequest, rights Permissions) reply {
 	changed := *p
 	if p.draft && in.TagName == nil {
 		// GitHub forgets the tag of a draft that is edited without repeating it.
 		changed.tag = p.untagged
 	}
-	if bad := s.change(&changed, in); bad != nil {
+	if bad := s.change(&changed, in, rights); bad != nil {
 		return *bad
 	}
 	*p = changed
@@ -154,7 +162,7 @@ var tagName = regexp.MustCompile(`^[^\s~^:?*\[\\\x00-\x20\x7f]+$`)
 
 // change applies a request to a release that is not stored yet, and publishes it when
 // the request says so. The reply is nil when that worked; otherwise p is to be dropped.
-func (s *Server) change(p *page, in pageRequest) *reply {
+func (s *Server) change(p *page, in pageRequest, rights Permissions) *reply {
 	wasDraft := p.draft
 	set(&p.tag, in.TagName)
 	set(&p.target, in.TargetCommitish)
@@ -164,6 +172,8 @@ func (s *Server) change(p *page, in pageRequest) *reply {
 	set(&p.prerelease, in.Prerelease)
 	var bad reply
 	switch {
+	case rights.Workflows < Write && s.changesWorkflows(p, in):
+		bad = inaccessible()
 	case !tagName.MatchString(p.tag) || strings.Contains(p.tag, ".."):
 		bad = invalid("Release", "tag_name", "custom", "tag_name is not a valid tag")
 	case len([]rune(p.body)) > maxBody:
@@ -201,6 +211,10 @@ func (s *Server) publish(p *page, wasDraft bool, makeLatest *string) *reply {
 		return &bad
 	}
 	if s.repo.Tags[p.tag] == "" {
+		if s.restricts(p.tag) {
+			bad = violation()
+			return &bad
+		}
 		commit := s.resolve(p.target)
 		if commit == "" {
 			bad = invalid("Release", "target_commitish", "invalid", "")

@@ -1,7 +1,6 @@
 package hub
 
 import (
-	"crypto/subtle"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -66,17 +65,17 @@ func (s *Server) apiRoutes() http.Handler {
 	mux.Handle("/", s.answer(func(*http.Request) reply { return notFound() }))
 	mux.Handle("POST /graphql", s.answer(s.postGraphQL))
 	mux.Handle("POST /api/graphql", s.answer(s.postGraphQL)) // where an Enterprise Server has it
-	mux.Handle("GET "+api, s.answer(s.getRepository))
-	mux.Handle("GET "+api+"/git/ref/tags/{tag...}", s.answer(s.getTagRef))
-	mux.Handle("GET "+api+"/git/tags/{sha}", s.answer(s.getTagObject))
-	mux.Handle("POST "+api+"/attestations", s.answer(s.createAttestation))
-	mux.Handle("GET "+api+"/attestations/{digest}", s.answer(s.listAttestations))
-	mux.Handle("GET "+api+"/compare/{basehead...}", s.answer(s.compare))
-	mux.Handle("GET "+api+"/pulls/{number}", s.answer(s.getPull))
-	mux.Handle("GET "+api+"/commits/{sha}/pulls", s.answer(s.listPullsOf))
-	mux.Handle("GET "+api+"/releases", s.answer(s.listReleases))
-	mux.Handle("POST "+api+"/releases", s.answer(s.createRelease))
-	mux.Handle(api+"/releases/{rest...}", s.answer(s.routeReleases))
+	mux.Handle("GET "+api, s.answer(s.contents(s.getRepository)))
+	mux.Handle("GET "+api+"/git/ref/tags/{tag...}", s.answer(s.contents(s.getTagRef)))
+	mux.Handle("GET "+api+"/git/tags/{sha}", s.answer(s.contents(s.getTagObject)))
+	mux.Handle("POST "+api+"/attestations", s.answer(s.attesting(s.createAttestation)))
+	mux.Handle("GET "+api+"/attestations/{digest}", s.answer(s.attesting(s.listAttestations)))
+	mux.Handle("GET "+api+"/compare/{basehead...}", s.answer(s.contents(s.compare)))
+	mux.Handle("GET "+api+"/pulls/{number}", s.answer(s.pulls(s.getPull)))
+	mux.Handle("GET "+api+"/commits/{sha}/pulls", s.answer(s.pulls(s.listPullsOf)))
+	mux.Handle("GET "+api+"/releases", s.answer(s.contents(s.listReleases)))
+	mux.Handle("POST "+api+"/releases", s.answer(s.contents(s.createRelease)))
+	mux.Handle(api+"/releases/{rest...}", s.answer(s.contents(s.routeReleases)))
 	mux.HandleFunc("GET /"+name+"/releases/tag/{tag...}", s.showRelease)
 	mux.HandleFunc("GET /"+name+"/releases/download/{rest...}", s.downloadAsset)
 	return mux
@@ -85,7 +84,7 @@ func (s *Server) apiRoutes() http.Handler {
 func (s *Server) uploadRoutes() http.Handler {
 	mux := http.NewServeMux()
 	mux.Handle("/", s.answer(func(*http.Request) reply { return notFound() }))
-	mux.Handle("POST /repos/"+s.repo.Repository.String()+"/releases/{id}/assets", s.answer(s.uploadAsset))
+	mux.Handle("POST /repos/"+s.repo.Repository.String()+"/releases/{id}/assets", s.answer(s.contents(s.uploadAsset)))
 	return mux
 }
 
@@ -104,39 +103,43 @@ func (s *Server) routeReleases(r *http.Request) reply {
 	}
 	number, assets := strings.CutSuffix(rest, "/assets")
 	if assets && r.Method == http.MethodGet {
-		return s.withRelease(number, func(p *page) reply { return s.listAssets(r, p) })
+		return s.withRelease(r, number, func(p *page) reply { return s.listAssets(r, p) })
 	}
 	if number, found := strings.CutPrefix(rest, "assets/"); found {
 		switch r.Method {
 		case http.MethodGet:
-			return s.withAsset(number, func(a *asset) reply { return s.getAsset(r, a) })
+			return s.withAsset(r, number, func(a *asset) reply { return s.getAsset(r, a) })
 		case http.MethodPatch:
 			return s.updateAsset(r, number)
 		case http.MethodDelete:
-			return s.withAsset(number, s.deleteAsset)
+			return s.withAsset(r, number, s.deleteAsset)
 		}
 		return notFound()
 	}
 	switch r.Method {
 	case http.MethodGet:
-		return s.withRelease(rest, func(p *page) reply { return ok(s.releaseJSON(p)) })
+		return s.withRelease(r, rest, func(p *page) reply { return ok(s.releaseJSON(p)) })
 	case http.MethodPatch:
 		return s.updateRelease(r, rest)
 	case http.MethodDelete:
-		return s.withRelease(rest, s.deleteRelease)
+		return s.withRelease(r, rest, s.deleteRelease)
 	}
 	return notFound()
 }
 
-// answer makes a handler of a function: it asks for the token, keeps to the rate limit
+// answer makes a handler of a function: it asks for a token, keeps to the rate limits
 // and writes JSON.
 func (s *Server) answer(handle func(*http.Request) reply) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		out := failure(http.StatusUnauthorized, "Bad credentials")
 		if s.authorised(r) {
-			header, refusal := s.allowed(r)
-			for name, value := range header {
-				w.Header().Set(name, value)
+			refusal := s.throttled(r)
+			if refusal == nil {
+				var header map[string]string
+				header, refusal = s.allowed(r)
+				for name, value := range header {
+					w.Header().Set(name, value)
+				}
 			}
 			if refusal != nil {
 				out = *refusal
@@ -144,23 +147,31 @@ func (s *Server) answer(handle func(*http.Request) reply) http.Handler {
 				out = handle(r)
 			}
 		}
-		for name, value := range out.header {
-			w.Header().Set(name, value)
+		if out.status >= 400 {
+			drain(r)
 		}
-		if out.body == nil {
-			w.WriteHeader(out.status)
-			return
-		}
-		w.Header().Set("Content-Type", "application/json; charset=utf-8")
-		w.WriteHeader(out.status)
-		// The connection is all that can fail here, and nobody is left to tell.
-		_ = json.NewEncoder(w).Encode(out.body)
+		out.write(w)
 	})
 }
 
-func (s *Server) authorised(r *http.Request) bool {
-	given := []byte(r.Header.Get("Authorization"))
-	return subtle.ConstantTimeCompare(given, []byte("Bearer "+s.token)) == 1
+// drain takes the rest of a request: an answer to half of one would cut the connection
+// under the client.
+func drain(r *http.Request) {
+	_, _ = io.CopyN(io.Discard, r.Body, maxAssetSize)
+}
+
+func (out reply) write(w http.ResponseWriter) {
+	for name, value := range out.header {
+		w.Header().Set(name, value)
+	}
+	if out.body == nil {
+		w.WriteHeader(out.status)
+		return
+	}
+	w.Header().Set("Content-Type", "application/json; charset=utf-8")
+	w.WriteHeader(out.status)
+	// The connection is all that can fail here, and nobody is left to tell.
+	_ = json.NewEncoder(w).Encode(out.body)
 }
 
 // decode reads the JSON body of a request; the reply is nil when that worked.

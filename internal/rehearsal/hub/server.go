@@ -6,8 +6,12 @@
 //
 // It listens three times, because GitHub uses three kinds of hosts: the API with the
 // pages of the web site, the uploads, and the store that asset downloads are
-// redirected to. The API and the uploads want the server's token; the store takes no
-// token, and refuses requests that carry one.
+// redirected to. The API and the uploads want the server's token, or one that it issued;
+// the store takes no token, and refuses requests that carry one.
+//
+// It is as friendly as can be, unless it is told to be as unfriendly as GitHub can be: by
+// tokens with few permissions (Issue), limits (Limit, Throttle), lists that lag (Lag),
+// protections (RestrictTags, ChangeWorkflows) and faults (Inject).
 //
 // Everything is forgotten when the server is closed.
 package hub
@@ -64,14 +68,21 @@ type Server struct {
 	lastID   int64
 	latest   int64           // release that was made the latest; 0: the newest is
 	burned   map[string]bool // tags of deleted immutable releases
+	lag      int             // listings that miss what is made now
+
+	restricted []string        // patterns of tags that nobody may make
+	workflows  map[string]bool // commits that change workflows
 
 	attestations []attestation // oldest first
-	unattesting  bool          // the token may not write them
 
-	watching sync.Mutex // guards what follows; apart, because faults run handlers
-	fault    func(http.Handler) http.Handler
-	calls    []Call
-	budget   *budget // nil: there is no rate limit
+	watching    sync.Mutex // guards what follows; apart, because faults run handlers
+	fault       func(http.Handler) http.Handler
+	calls       []Call
+	budget      *budget // nil: there is no rate limit
+	throttles   []*throttle
+	present     int // requests under way
+	issued      []holder
+	unattesting bool // no token may write attestations
 }
 
 // Call is a request that was answered.
@@ -80,6 +91,7 @@ type Call struct {
 	Path   string // unescaped, without the query
 	Query  string // as it was sent
 	Status int    // 0: the connection was cut without an answer
+	Token  string // the token of Issue that the request had; empty: that of Token, another, or none
 }
 
 // site is one listener.
@@ -161,7 +173,8 @@ func (s *Server) URL() string { return s.api.url() }
 func (s *Server) UploadURL() string { return s.uploads.url() }
 
 // Token is what requests to the API and to the uploads must carry, as
-// "Authorization: Bearer <token>". It is random and means nothing anywhere else.
+// "Authorization: Bearer <token>", unless it is one of Issue. It may do everything. It is
+// random and means nothing anywhere else.
 func (s *Server) Token() string { return s.token }
 
 // Close cuts all connections and frees the ports. It returns the first error.

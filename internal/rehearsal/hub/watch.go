@@ -32,7 +32,7 @@ func (s *Server) watch(next http.Handler) http.Handler {
 		if fault != nil {
 			handler = fault(next)
 		}
-		call := Call{Method: r.Method, Path: r.URL.Path, Query: r.URL.RawQuery}
+		call := Call{Method: r.Method, Path: r.URL.Path, Query: r.URL.RawQuery, Token: s.issuedTo(r)}
 		answer := &recorder{ResponseWriter: w, record: func(status int) {
 			call.Status = status
 			s.watching.Lock()
@@ -50,9 +50,22 @@ func (s *Server) watch(next http.Handler) http.Handler {
 				answer.note(0)
 			}
 		}()
-		handler.ServeHTTP(answer, r)
+		s.serve(handler, answer, r)
 		completed = true
 	})
+}
+
+// serve lets a handler answer, unless too many requests are under way.
+func (s *Server) serve(handler http.Handler, w http.ResponseWriter, r *http.Request) {
+	if metered(r) {
+		if refusal := s.enter(); refusal != nil {
+			drain(r)
+			refusal.write(w)
+			return
+		}
+		defer s.leave()
+	}
+	handler.ServeHTTP(w, r)
 }
 
 // recorder notes the status before the client can see it, so that whoever has an

@@ -9,7 +9,9 @@ import (
 )
 
 // visible tells whether whoever asks may see the web pages of the repository.
-func (s *Server) visible(r *http.Request) bool { return !s.repo.Private || s.authorised(r) }
+func (s *Server) visible(r *http.Request) bool {
+	return !s.repo.Private || s.rights(r).Contents >= Read
+}
 
 // showRelease is the page of a published release, as plain text.
 func (s *Server) showRelease(w http.ResponseWriter, r *http.Request) {

@@ -19,8 +19,8 @@ import (
 )
 
 // Server is a running registry. It speaks the OCI distribution specification 1.1
-// over plain HTTP, takes every push, and forgets everything when it is closed. It takes
-// referrers in either of the two ways of the specification.
+// over plain HTTP, takes every push unless it is told otherwise, and forgets everything
+// when it is closed. It takes referrers in either of the two ways of the specification.
 type Server struct {
 	address string
 	server  *http.Server
@@ -29,6 +29,11 @@ type Server struct {
 	requests sync.RWMutex // held for reading by each of them, so that the store outlives them
 	store    *olareg.Server
 	closed   bool
+
+	watching sync.Mutex // guards what follows; apart, because faults run handlers
+	fault    func(http.Handler) http.Handler
+	calls    []Call
+	refusing bool // pushes
 }
 
 // Start brings a registry up; Close ends it.
@@ -49,7 +54,7 @@ func start(referrers bool) (*Server, error) {
 	})
 	s := &Server{address: listener.Addr().String(), store: store}
 	s.server = &http.Server{
-		Handler: http.HandlerFunc(s.handle), ReadHeaderTimeout: 10 * time.Second,
+		Handler: http.HandlerFunc(s.watch), ReadHeaderTimeout: 10 * time.Second,
 		ErrorLog: log.New(io.Discard, "", 0), // what goes wrong in a request is the client's to report
 	}
 	s.serving.Go(func() {
@@ -60,6 +65,13 @@ func start(referrers bool) (*Server, error) {
 }
 
 func (s *Server) handle(w http.ResponseWriter, r *http.Request) {
+	s.watching.Lock()
+	refusing := s.refusing
+	s.watching.Unlock()
+	if refusing && pushes(r) {
+		denied(w, r)
+		return
+	}
 	s.requests.RLock()
 	defer s.requests.RUnlock()
 	if !s.closed {

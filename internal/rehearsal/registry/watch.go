@@ -1,0 +1,112 @@
+package registry
+
+import (
+	"io"
+	"net/http"
+	"regexp"
+	"slices"
+)
+
+// Call is a request that was answered.
+type Call struct {
+	Method string
+	Path   string // unescaped, without the query
+	Status int    // 0: the connection was cut without an answer
+}
+
+// Inject puts a fault before every request that comes from now on: the fault answers
+// itself, or passes the request to next, or both. nil removes it. http.ErrAbortHandler,
+// as a panic, cuts the connection without an answer.
+func (s *Server) Inject(fault func(next http.Handler) http.Handler) {
+	s.watching.Lock()
+	defer s.watching.Unlock()
+	s.fault = fault
+}
+
+// Calls are the requests that were answered so far, in the order of their answers;
+// requests that a fault answered are among them.
+func (s *Server) Calls() []Call {
+	s.watching.Lock()
+	defer s.watching.Unlock()
+	return slices.Clone(s.calls)
+}
+
+// RefusePushes decides whether pushes are refused from now on: what begins or continues
+// the upload of a blob, and what writes a manifest, is answered as ghcr.io answers a
+// token without packages: write
+// (https://github.com/opencontainers/distribution-spec/blob/v1.1.1/spec.md#error-codes).
+// Reading goes on.
+func (s *Server) RefusePushes(refuse bool) {
+	s.watching.Lock()
+	defer s.watching.Unlock()
+	s.refusing = refuse
+}
+
+var pushed = regexp.MustCompile(`^/v2/.+/(blobs/uploads(/.*)?|manifests/[^/]+)$`)
+
+func pushes(r *http.Request) bool {
+	return slices.Contains([]string{http.MethodPost, http.MethodPut, http.MethodPatch}, r.Method) && pushed.MatchString(r.URL.Path)
+}
+
+// denied refuses a push.
+func denied(w http.ResponseWriter, r *http.Request) {
+	// An answer to half of a request would cut the connection under the client.
+	_, _ = io.Copy(io.Discard, r.Body)
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(http.StatusForbidden)
+	_, _ = io.WriteString(w, `{"errors":[{"code":"DENIED","message":"permission_denied: write_package"}]}`)
+}
+
+// watch lets the fault go first and records how each request was answered.
+func (s *Server) watch(w http.ResponseWriter, r *http.Request) {
+	s.watching.Lock()
+	fault := s.fault
+	s.watching.Unlock()
+	handler := http.Handler(http.HandlerFunc(s.handle))
+	if fault != nil {
+		handler = fault(handler)
+	}
+	call := Call{Method: r.Method, Path: r.URL.Path}
+	answer := &recorder{ResponseWriter: w, record: func(status int) {
+		call.Status = status
+		s.watching.Lock()
+		defer s.watching.Unlock()
+		s.calls = append(s.calls, call)
+	}}
+	status := 0
+	defer func() { answer.note(status) }()
+	handler.ServeHTTP(answer, r)
+	status = http.StatusOK
+}
+
+// recorder notes the status before the client can see it, so that whoever has an
+// answer finds it in Calls.
+type recorder struct {
+	http.ResponseWriter
+	record   func(status int)
+	recorded bool
+}
+
+func (r *recorder) note(status int) {
+	if !r.recorded {
+		r.recorded = true
+		r.record(status)
+	}
+}
+
+// WriteHeader notes a final status.
+func (r *recorder) WriteHeader(status int) {
+	if status >= 200 {
+		r.note(status)
+	}
+	r.ResponseWriter.WriteHeader(status)
+}
+
+// Write notes the status that is meant when none was written.
+func (r *recorder) Write(p []byte) (int, error) {
+	r.note(http.StatusOK)
+	return r.ResponseWriter.Write(p)
+}
+
+// Unwrap lets http.ResponseController reach the connection.
+func (r *recorder) Unwrap() http.ResponseWriter { return r.ResponseWriter }
