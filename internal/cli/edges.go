@@ -28,8 +28,12 @@ func (p pages) Assets(ctx context.Context, page engine.Page) ([]release.Publishe
 	return p.client.Assets(ctx, githubPage(page))
 }
 
-func (p pages) Settle(ctx context.Context, page engine.Page) (engine.Page, error) {
-	settled, err := p.client.Settle(ctx, githubPage(page))
+func (p pages) Settle(ctx context.Context, page engine.Page, own []release.Asset) (engine.Page, error) {
+	var files []release.File
+	for _, a := range own {
+		files = append(files, a.File)
+	}
+	settled, err := p.client.Settle(ctx, githubPage(page), files)
 	return enginePage(settled), err
 }
 

@@ -66,7 +66,8 @@ func newJob(t *testing.T) *job {
 	} {
 		cmd := exec.CommandContext(t.Context(), "git", args...)
 		cmd.Dir = j.dir
-		cmd.Env = append(os.Environ(), "GIT_CONFIG_GLOBAL=/dev/null", "GIT_CONFIG_NOSYSTEM=1")
+		cmd.Env = append(os.Environ(), "GIT_CONFIG_GLOBAL=/dev/null", "GIT_CONFIG_NOSYSTEM=1",
+			"GIT_AUTHOR_DATE=2026-03-01T12:00:00Z", "GIT_COMMITTER_DATE=2026-03-01T12:00:00Z") // so that all jobs have one commit
 		out, err := cmd.Output()
 		if err != nil {
 			t.Fatal(err)

@@ -33,8 +33,8 @@ type Releases interface {
 	// replaced, or, without replace, the error is a *release.TakenError.
 	Put(ctx context.Context, page Page, file release.File, held []release.Published, replace bool) (uploaded bool, err error)
 	// Settle gives the page that becomes the release: this one, or the one of another
-	// run at the same time, and clears away what is left over then.
-	Settle(ctx context.Context, page Page) (Page, error)
+	// run at the same time. This one is taken back then, where it holds own files only.
+	Settle(ctx context.Context, page Page, own []release.Asset) (Page, error)
 	// Publish makes the draft public, and the tag with it where there is none.
 	Publish(ctx context.Context, page Page, p plan.Plan) (Page, error)
 }
@@ -88,7 +88,7 @@ func Ship(ctx context.Context, p plan.Plan, signed release.Signed, body string, 
 		}
 		receipt, moved, err := s.ship(ctx, page, p, signed.Image, assets)
 		if err != nil && page.Draft && ctx.Err() == nil { // maybe because another run took the page away
-			now, lost := s.Releases.Settle(ctx, page)
+			now, lost := s.Releases.Settle(ctx, page, assets)
 			moved = lost == nil && now.ID != page.ID
 		}
 		if !moved || round == maxPages {
@@ -117,7 +117,7 @@ func (s Shipper) ship(ctx context.Context, page Page, p plan.Plan, image *releas
 		return receipt, false, err
 	}
 	if page.Draft {
-		now, err := s.Releases.Settle(ctx, page)
+		now, err := s.Releases.Settle(ctx, page, assets)
 		if err != nil || now.ID != page.ID {
 			return receipt, err == nil, err
 		}
@@ -185,11 +185,8 @@ func (s Shipper) fill(ctx context.Context, page Page, assets []release.Asset) ([
 	if err != nil {
 		return nil, err
 	}
-	if changed {
+	if changed || compare(assets, held, page.Draft) != nil {
 		return s.readBack(ctx, page, assets)
-	}
-	if err := compare(assets, held, page.Draft); err != nil {
-		return nil, fmt.Errorf("reading back %s: %w", page.URL, err)
 	}
 	return held, nil
 }

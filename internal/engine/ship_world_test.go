@@ -160,7 +160,7 @@ func (w *world) Assets(ctx context.Context, p engine.Page) (out []release.Publis
 	return out, err
 }
 
-func (w *world) Settle(ctx context.Context, p engine.Page) (engine.Page, error) {
+func (w *world) Settle(ctx context.Context, p engine.Page, _ []release.Asset) (engine.Page, error) {
 	err := w.do(ctx, settle, func() error {
 		p = engine.Page{ID: w.pages[p.Tag].id, Tag: p.Tag, URL: address(p.Tag, w.pages[p.Tag].draft), Draft: w.pages[p.Tag].draft}
 		return nil
