@@ -1,12 +1,15 @@
 package cli
 
 import (
+	"bytes"
 	"context"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
 	"os"
 	"path/filepath"
+	"slices"
 
 	"github.com/org/pgo-release/internal/dist"
 	"github.com/org/pgo-release/internal/engine"
@@ -24,8 +27,11 @@ func (s *session) adopt(ctx context.Context, o outside, page *github.Page) (sign
 		return release.Signed{}, false, nil
 	}
 	held, err := o.github.Assets(ctx, *page)
-	if err != nil || !engine.Adoptable(s.plan, held) {
+	if err != nil {
 		return release.Signed{}, false, err
+	}
+	if !engine.Adoptable(s.plan, held) {
+		return release.Signed{}, false, s.unfinished(ctx, o, *page, held)
 	}
 	if err := s.dist.Renew(); err != nil {
 		return release.Signed{}, false, err
@@ -58,8 +64,7 @@ func (s *session) adopter(o outside, page github.Page, held []release.Published)
 		Trusted: func(ctx context.Context, dir string) error {
 			err := s.trusted(ctx, o, dir)
 			if err != nil && ctx.Err() == nil && page.Draft {
-				return release.Reject("look at the draft; to make the release anew in its place: --rebuild",
-					"taking over the draft %s: %w", page.URL, err)
+				return foreign(page, err)
 			}
 			return err
 		},
@@ -68,6 +73,53 @@ func (s *session) adopter(o outside, page github.Page, held []release.Published)
 		},
 		Image: buildImage, Progress: s.reporter.Progress,
 	}
+}
+
+// foreign says that a draft is not this plan's.
+func foreign(page github.Page, err error) error {
+	return release.Reject("look at the draft; to make the release anew in its place: --rebuild", "taking over the draft %s: %w", page.URL, err)
+}
+
+// unfinished demands of a draft that is to be finished that what it holds is of this
+// plan, as far as its provenance says, which is not believed for any other purpose.
+func (s *session) unfinished(ctx context.Context, o outside, page github.Page, held []release.Published) error {
+	i := slices.IndexFunc(held, func(h release.Published) bool { return h.Name == release.ProvenanceName && h.Digest != "" })
+	if i < 0 || !page.Draft || held[i].Size > maxKept {
+		return nil
+	}
+	var text bytes.Buffer
+	if err := o.github.Download(ctx, held[i], &text); err != nil {
+		return err
+	}
+	var bundle struct {
+		Envelope struct{ Payload []byte } `json:"dsseEnvelope"`
+	}
+	if err := json.Unmarshal(text.Bytes(), &bundle); err != nil {
+		return nil // it is made anew
+	}
+	statement, err := provenance.Parse(bundle.Envelope.Payload)
+	if err != nil {
+		return nil
+	}
+	if err := s.ofPlan(statement); err != nil {
+		return foreign(page, err)
+	}
+	return nil
+}
+
+// ofPlan demands that a statement speaks of the session's plan.
+func (s *session) ofPlan(statement provenance.Statement) error {
+	content, err := s.plan.Content()
+	if err != nil {
+		return err
+	}
+	switch got := statement.ContentDigest(); {
+	case statement.Commit() != s.plan.Commit:
+		return fmt.Errorf("%s: it was made of commit %q, want %s", release.ProvenanceName, statement.Commit(), s.plan.Commit)
+	case statement.BuildType() != provenance.BuildType || got != content:
+		return fmt.Errorf("%s: it was made by another plan: content digest %q, want %q", release.ProvenanceName, got, content)
+	}
+	return nil
 }
 
 // trusted verifies what was fetched, and that the provenance speaks of this plan.
@@ -83,14 +135,7 @@ func (s *session) trusted(ctx context.Context, o outside, dir string) error {
 	if failed := engine.Failed(findings); len(failed) > 0 {
 		return fmt.Errorf("%s: %s: %w", failed[0].Rule, failed[0].Subject, failed[0].Err)
 	}
-	content, err := s.plan.Content()
-	if err != nil {
-		return err
-	}
-	if got := proven.statement.ContentDigest(); proven.statement.BuildType() != provenance.BuildType || got != content {
-		return fmt.Errorf("%s: it was made by another plan: content digest %q, want %q", release.ProvenanceName, got, content)
-	}
-	return nil
+	return s.ofPlan(proven.statement)
 }
 
 // extract stores the executable of a unit, which lies in an archive.

@@ -52,6 +52,20 @@ type job struct {
 
 func newJob(t *testing.T) *job {
 	t.Helper()
+	j := checkout(t)
+	j.git(t, "tag", "v1.2.3")
+	p := plan.Plan{Repository: plan.Repository{Owner: "octo", Name: "hello"}, Tag: "v1.2.3", Commit: j.git(t, "rev-parse", "HEAD")}
+	stage, err := rehearsal.Start(p, nil, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	j.enter(t, stage, "refs/tags/v1.2.3")
+	return j
+}
+
+// checkout is a job's directory, before the job has begun.
+func checkout(t *testing.T) *job {
+	t.Helper()
 	j := &job{dir: t.TempDir()}
 	if err := os.CopyFS(j.dir, os.DirFS(filepath.Join("..", "..", "testdata", "hello"))); err != nil {
 		t.Fatal(err)
@@ -59,27 +73,33 @@ func newJob(t *testing.T) *job {
 	if err := os.RemoveAll(filepath.Join(j.dir, "dist")); err != nil {
 		t.Fatal(err)
 	}
-	var head string
-	for _, args := range [][]string{
-		{"init", "--quiet", "-b", "main"}, {"add", "-A"},
-		{"-c", "user.name=T", "-c", "user.email=t@example.com", "commit", "--quiet", "-m", "first"}, {"tag", "v1.2.3"}, {"rev-parse", "HEAD"},
-	} {
-		cmd := exec.CommandContext(t.Context(), "git", args...)
-		cmd.Dir = j.dir
-		cmd.Env = append(os.Environ(), "GIT_CONFIG_GLOBAL=/dev/null", "GIT_CONFIG_NOSYSTEM=1",
-			"GIT_AUTHOR_DATE=2026-03-01T12:00:00Z", "GIT_COMMITTER_DATE=2026-03-01T12:00:00Z") // so that all jobs have one commit
-		out, err := cmd.Output()
-		if err != nil {
-			t.Fatal(err)
-		}
-		head = strings.TrimSpace(string(out))
-	}
-	var err error
-	p := plan.Plan{Repository: plan.Repository{Owner: "octo", Name: "hello"}, Tag: "v1.2.3", Commit: head}
-	if j.stage, err = rehearsal.Start(p, nil, nil); err != nil {
+	j.git(t, "init", "--quiet", "-b", "main")
+	j.git(t, "add", "-A")
+	j.git(t, "commit", "--quiet", "-m", "first")
+	return j
+}
+
+// git runs git in the job's directory and returns what it prints. All commits have one
+// time, so that all jobs have the same.
+func (j *job) git(t *testing.T, args ...string) string {
+	t.Helper()
+	cmd := exec.CommandContext(t.Context(), "git", args...)
+	cmd.Dir = j.dir
+	cmd.Env = append(os.Environ(), "GIT_CONFIG_GLOBAL=/dev/null", "GIT_CONFIG_NOSYSTEM=1",
+		"GIT_AUTHOR_NAME=T", "GIT_AUTHOR_EMAIL=t@example.com", "GIT_AUTHOR_DATE=2026-03-01T12:00:00Z",
+		"GIT_COMMITTER_NAME=T", "GIT_COMMITTER_EMAIL=t@example.com", "GIT_COMMITTER_DATE=2026-03-01T12:00:00Z")
+	out, err := cmd.Output()
+	if err != nil {
 		t.Fatal(err)
 	}
-	t.Cleanup(func() { _ = j.stage.Close() })
+	return strings.TrimSpace(string(out))
+}
+
+// enter makes it a job of a run that ref started.
+func (j *job) enter(t *testing.T, stage *rehearsal.Stage, ref string) {
+	t.Helper()
+	j.stage = stage
+	t.Cleanup(func() { _ = stage.Close() })
 	trust := t.TempDir()
 	if err := j.stage.Sigstore.WriteFiles(trust); err != nil {
 		t.Fatal(err)
@@ -87,15 +107,14 @@ func newJob(t *testing.T) *job {
 	j.env = j.stage.Sigstore.Env()
 	for name, value := range map[string]string{
 		"GITHUB_ACTIONS": "true", "GITHUB_API_URL": strings.TrimSuffix(j.stage.Hub.URL(), "/"), "GITHUB_UPLOAD_URL": j.stage.Hub.UploadURL(),
-		"GITHUB_REPOSITORY": "octo/hello", "GITHUB_REF": "refs/tags/v1.2.3", "GITHUB_SHA": head,
-		"GITHUB_WORKFLOW_REF": "octo/hello/.github/workflows/release.yml@refs/tags/v1.2.3", "GITHUB_RUN_ID": "1", "GITHUB_RUN_ATTEMPT": "1",
+		"GITHUB_REPOSITORY": "octo/hello", "GITHUB_REF": ref, "GITHUB_SHA": j.git(t, "rev-parse", "HEAD"),
+		"GITHUB_WORKFLOW_REF": "octo/hello/.github/workflows/release.yml@" + ref, "GITHUB_RUN_ID": "1", "GITHUB_RUN_ATTEMPT": "1",
 		"GITHUB_OUTPUT": filepath.Join(trust, "output"), "GITHUB_STEP_SUMMARY": filepath.Join(trust, "summary"),
 		"GITHUB_TOKEN": j.stage.Hub.Token(), "GOPROXY": "off", "INPUT_IMAGE": j.stage.Registry.Address() + "/octo/hello",
 		"INPUT_TRUSTED-ROOT": filepath.Join(trust, "trusted_root.json"), "INPUT_SIGNING-CONFIG": filepath.Join(trust, "signing_config.json"),
 	} {
 		j.env[name] = value
 	}
-	return j
 }
 
 // run runs a command in the job and returns all that it said and wrote but its binaries.

@@ -64,6 +64,7 @@ func environment(cfg Config) (name string, out Environment, err error) {
 		}
 	}
 	if !found {
+		slices.Sort(known)
 		return "", Environment{}, release.Misuse("there is "+strings.Join(known, ", ")+"; more go into .pgo-release.yaml: environments: {NAME: {...}}",
 			"environment %q: not known", name)
 	}

@@ -40,6 +40,7 @@ type Workflow struct {
 	Event        string // such as push
 	RunID        string
 	RunAttempt   string
+	Environment  string // of GitHub, that the job runs in; empty: none
 }
 
 func (w Workflow) owner() string {
@@ -68,7 +69,7 @@ func (w Workflow) SAN() string {
 
 // claims are those that Fulcio reads, and their usual companions.
 func (w Workflow) claims() map[string]any {
-	return map[string]any{
+	claims := map[string]any{
 		"sub":        "repo:" + w.Repository + ":ref:" + w.Ref,
 		"repository": w.Repository, "repository_id": w.RepositoryID, "repository_visibility": w.Visibility,
 		"repository_owner": w.owner(), "repository_owner_id": w.OwnerID,
@@ -77,6 +78,11 @@ func (w Workflow) claims() map[string]any {
 		"job_workflow_ref": w.jobWorkflowRef(), "job_workflow_sha": w.SHA,
 		"run_id": w.RunID, "run_attempt": w.RunAttempt, "runner_environment": "github-hosted",
 	}
+	if w.Environment != "" {
+		claims["environment"] = w.Environment
+		claims["sub"] = "repo:" + w.Repository + ":environment:" + w.Environment
+	}
+	return claims
 }
 
 // issuer answers like the address in ACTIONS_ID_TOKEN_REQUEST_URL. It signs with
