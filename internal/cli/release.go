@@ -8,6 +8,7 @@ import (
 
 	"github.com/org/pgo-release/internal/action"
 	"github.com/org/pgo-release/internal/dist"
+	"github.com/org/pgo-release/internal/engine"
 	"github.com/org/pgo-release/internal/github"
 	"github.com/org/pgo-release/internal/image"
 	"github.com/org/pgo-release/internal/plan"
@@ -111,6 +112,9 @@ func (s *session) notary(ctx context.Context, client *github.Client) (n notary, 
 func (a *app) gitHub(r plan.Repository) (*github.Client, error) {
 	return github.New(github.Options{
 		Repository: r, Token: a.values.String("token"), APIURL: a.values.String("api-url"), UploadURL: a.values.String("upload-url"),
+		Waiting: func(text string) {
+			a.reporter.Progress(task.Event{Phase: engine.PhaseShip, Task: "GitHub", State: task.Note, Text: text})
+		},
 		Notice: func(text string) {
 			a.reporter.Progress(task.Event{Phase: "check", Task: "history", State: task.Note, Text: text})
 		},

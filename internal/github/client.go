@@ -45,6 +45,9 @@ type Options struct {
 	// Notice is told, once in the life of a client, when GraphQL cannot be used and what
 	// reading one by one costs instead. nil: nobody is.
 	Notice func(text string)
+	// Waiting is told why nothing happens for a while. nil: nobody is.
+	Waiting func(text string)
+	Now     func() time.Time // nil: time.Now
 }
 
 // Client speaks about one repository. Its methods may be called from several
@@ -100,6 +103,9 @@ func New(o Options) (*Client, error) {
 		c.wait = sleep
 	}
 	c.noGraph.Store(o.Token == "") // GitHub answers queries of nobody unknown
+	if o.Now == nil {
+		o.Now = time.Now
+	}
 	next := o.Transport
 	if next == nil {
 		next = http.DefaultTransport
@@ -109,6 +115,7 @@ func New(o Options) (*Client, error) {
 		Transport: &transport{
 			next: next, token: o.Token, wait: c.wait, patience: patience, rate: slowest,
 			trusted: []string{origin(api), origin(uploads)},
+			now:     o.Now, waiting: o.Waiting, pace: &pace{},
 		},
 	})
 	c.api.BaseURL, c.api.UploadURL, c.api.UserAgent = api, uploads, "pgo-release"

@@ -251,7 +251,7 @@ func TestBodiesAreSentAgainWhole(t *testing.T) {
 		}
 	}))
 	defer server.Close()
-	tr := &transport{next: http.DefaultTransport, patience: patience, rate: slowest, wait: func(context.Context, time.Duration) error { return nil }}
+	tr := &transport{next: http.DefaultTransport, patience: patience, rate: slowest, now: time.Now, wait: func(context.Context, time.Duration) error { return nil }}
 	req, _ := http.NewRequestWithContext(t.Context(), http.MethodPost, server.URL, bytes.NewReader([]byte("body")))
 	resp, err := tr.RoundTrip(req)
 	if err != nil {

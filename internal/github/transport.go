@@ -44,6 +44,9 @@ type transport struct {
 	token    string
 	trusted  []string // origins
 	wait     func(context.Context, time.Duration) error
+	now      func() time.Time
+	waiting  func(text string) // may be nil
+	pace     *pace
 	patience time.Duration
 	rate     int64 // bytes per second
 }
@@ -52,14 +55,20 @@ type transport struct {
 func (t *transport) RoundTrip(req *http.Request) (*http.Response, error) {
 	faults, limits := 0, 0
 	for {
+		if slices.Contains(t.trusted, origin(req.URL)) {
+			if err := t.inTurn(req); err != nil {
+				return nil, err
+			}
+		}
 		resp, err := t.attempt(req, faults+limits > 0)
 		var pause time.Duration
 		switch {
 		case err == nil && (limited(resp) || asks(req) && limitedInside(resp)) && (req.Body == nil || req.GetBody != nil):
 			limits++
-			if pause, err = limitPause(resp, limits, time.Now()); err != nil {
+			if pause, err = limitPause(resp, limits, t.now()); err != nil {
 				return nil, err
 			}
+			t.tellWait(pause, "GitHub's rate limit is used up")
 		case faults < maxFaults && repeatable(req) && passing(req, resp, err):
 			faults++
 			pause = backoff(faults)
