@@ -3,7 +3,6 @@ package cli
 import (
 	"bytes"
 	"context"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
@@ -18,6 +17,7 @@ import (
 	"github.com/org/pgo-release/internal/plan"
 	"github.com/org/pgo-release/internal/provenance"
 	"github.com/org/pgo-release/internal/release"
+	"github.com/org/pgo-release/internal/sign"
 )
 
 // adopt takes over the files of a page that holds all of them, published or draft; adopted
@@ -44,12 +44,19 @@ func (s *session) adopt(ctx context.Context, o outside, page *github.Page) (sign
 	layout := engine.Layout{
 		Root: string(s.dist), Binaries: s.dist.Join(dist.BinariesDir), Image: s.dist.Join(dist.ImageDir),
 	}
-	signed, err = engine.Adopt(ctx, s.plan, layout, s.adopter(o, *page, held))
-	return signed, true, err
+	var proven proof
+	signed, err = engine.Adopt(ctx, s.plan, layout, s.adopter(o, *page, held, &proven))
+	if err != nil || signed.Image == nil {
+		return signed, true, err
+	}
+	if _, index := proven.statement.Image(); index != signed.Image.Digest {
+		return signed, true, foreign(*page, fmt.Errorf("%s: it names the image %q, and of the programs follows %s", release.ProvenanceName, index, signed.Image.Digest))
+	}
+	return signed, true, nil
 }
 
 // adopter wires the workers to the edges of Adopt.
-func (s *session) adopter(o outside, page github.Page, held []release.Published) engine.Adopter {
+func (s *session) adopter(o outside, page github.Page, held []release.Published, proven *proof) engine.Adopter {
 	listed := map[string]release.Published{}
 	for _, h := range held {
 		listed[h.Name] = h
@@ -62,7 +69,7 @@ func (s *session) adopter(o outside, page github.Page, held []release.Published)
 			return file, errors.Join(err, reader.Close())
 		},
 		Trusted: func(ctx context.Context, dir string) error {
-			err := s.trusted(ctx, o, dir)
+			err := s.trusted(ctx, o, dir, proven)
 			if err != nil && ctx.Err() == nil && page.Draft {
 				return foreign(page, err)
 			}
@@ -91,15 +98,9 @@ func (s *session) unfinished(ctx context.Context, o outside, page github.Page, h
 	if err := o.github.Download(ctx, held[i], &text); err != nil {
 		return err
 	}
-	var bundle struct {
-		Envelope struct{ Payload []byte } `json:"dsseEnvelope"`
-	}
-	if err := json.Unmarshal(text.Bytes(), &bundle); err != nil {
-		return nil // it is made anew
-	}
-	statement, err := provenance.Parse(bundle.Envelope.Payload)
+	statement, err := provenance.Parse(sign.Unverified(text.Bytes()))
 	if err != nil {
-		return nil
+		return nil // it is made anew
 	}
 	if err := s.ofPlan(statement); err != nil {
 		return foreign(page, err)
@@ -122,13 +123,13 @@ func (s *session) ofPlan(statement provenance.Statement) error {
 	return nil
 }
 
-// trusted verifies what was fetched, and that the provenance speaks of this plan.
-func (s *session) trusted(ctx context.Context, o outside, dir string) error {
+// trusted verifies what was fetched, and that the provenance, which it gives in proven,
+// speaks of this plan.
+func (s *session) trusted(ctx context.Context, o outside, dir string, proven *proof) error {
 	claim := engine.Claim{
 		Repository: s.plan.Repository.String(), Tag: s.plan.Tag, Version: s.plan.Version, Commit: s.plan.Commit, Branches: o.want.Branches,
 	}
-	var proven proof
-	findings, err := engine.Verify(ctx, dir, claim, s.verifier(o.trust, nil, &proven))
+	findings, err := engine.Verify(ctx, dir, claim, s.verifier(o.trust, nil, proven))
 	if err != nil {
 		return err
 	}

@@ -124,7 +124,15 @@ func (a *app) exhibits(ctx context.Context, s subject, n notary) ([]exhibit, err
 // maxSBOM bounds an SPDX document, in bytes: a verifier reads statements up to 8 MiB.
 const maxSBOM = 8<<20 - 64<<10
 
+// readLimited reads a file, or what a link to a file names: a pipe would be waited for.
 func readLimited(path string, limit int64) ([]byte, error) {
+	info, err := os.Stat(path)
+	if err == nil && !info.Mode().IsRegular() {
+		err = fmt.Errorf("%q: not a file", path)
+	}
+	if err != nil {
+		return nil, err
+	}
 	f, err := os.Open(path)
 	if err != nil {
 		return nil, err
@@ -157,11 +165,7 @@ func (a *app) workflow(ctx context.Context, n notary) (provenance.Workflow, erro
 // repository, or a key, which belongs to no repository.
 func (a *app) attestingNotary(ctx context.Context) (notary, *github.Client, error) {
 	if a.values.String("key") != "" {
-		instance, err := a.instance(ctx, true)
-		if err != nil {
-			return notary{}, nil, err
-		}
-		n, err := a.newNotary(instance, nil, nil)
+		n, err := a.attestingKey(ctx)
 		return n, nil, err
 	}
 	if _, inActions := action.Detect(a.getenv, io.Discard); !inActions {
@@ -170,10 +174,19 @@ func (a *app) attestingNotary(ctx context.Context) (notary, *github.Client, erro
 	repository := a.values.String("repository")
 	owner, name, _ := strings.Cut(repository, "/")
 	want := &sign.Identity{Repository: repository, Commit: a.getenv("GITHUB_SHA"), Workflow: a.values.String("workflow")}
-	if tag, ok := strings.CutPrefix(a.getenv("GITHUB_REF"), "refs/tags/"); ok {
+	ref := a.getenv("GITHUB_REF")
+	tag, tagged := strings.CutPrefix(ref, "refs/tags/")
+	branch, onBranch := strings.CutPrefix(ref, "refs/heads/")
+	switch {
+	case tagged:
 		want.Tag = tag
-	} else if branch, ok := strings.CutPrefix(a.getenv("GITHUB_REF"), "refs/heads/"); ok {
+	case onBranch:
 		want.Branches = []string{branch}
+	default:
+		return notary{}, nil, &release.Problem{
+			Err: fmt.Errorf("attesting for ref %q: want a tag or a branch", ref),
+			Tip: "a pull request's merge is on no branch yet: attest in a run for what was pushed or dispatched (on: push, workflow_dispatch)",
+		}
 	}
 	client, err := a.gitHub(plan.Repository{Owner: owner, Name: name})
 	if err != nil {
@@ -193,6 +206,27 @@ func (a *app) attestingNotary(ctx context.Context) (notary, *github.Client, erro
 	}
 	_, err = n.signer.Check(ctx)
 	return n, client, err
+}
+
+// attestingKey attests with the key that the user named. Its signatures go into no log,
+// unless the user names one.
+func (a *app) attestingKey(ctx context.Context) (notary, error) {
+	named := a.values.String("sigstore")
+	if named == "" && a.values.Path("trusted-root") == "" && a.values.Path("signing-config") == "" {
+		return a.newNotary(sign.Trust{}, nil, nil)
+	}
+	switch named {
+	case sigstoreGitHub:
+		return notary{}, release.Misuse("leave --sigstore out: a key needs no Sigstore", "--key and --sigstore github: GitHub's Sigstore signs for workflows only")
+	case sigstorePublic:
+		a.reporter.Progress(task.Event{Phase: "preflight", State: task.Warning,
+			Text: "Sigstore's public log will show this signature, and the digest of what is signed, to everybody, for ever"})
+	}
+	instance, err := a.instance(ctx, false)
+	if err != nil {
+		return notary{}, err
+	}
+	return a.newNotary(instance, nil, nil)
 }
 
 // keep puts a bundle beside its subject.

@@ -24,6 +24,11 @@ tree is built as it is; otherwise exactly the commit, in a temporary clone.`,
 		if err != nil {
 			return err
 		}
+		unlock, err := s.dist.Lock()
+		if err != nil {
+			return err
+		}
+		defer unlock()
 		result, err := s.make(ctx)
 		if err != nil {
 			return err

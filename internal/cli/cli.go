@@ -61,7 +61,7 @@ func Main(ctx context.Context, w World) int {
 		a.reporter = ui.New(ui.Options{Err: a.Err, Mode: ui.Detect(nil, a.getenv)})
 	}
 	if ctx.Err() != nil {
-		err = errors.New("interrupted; running the same command again takes the work up")
+		err = a.interrupted(err)
 	}
 	if release.ClassOf(err) == release.Idle {
 		a.reporter.Progress(task.Event{State: task.Note, Text: err.Error()})

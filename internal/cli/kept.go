@@ -56,13 +56,13 @@ func newKept(s *session, o outside, page *github.Page) *kept {
 	return k
 }
 
-// holding gives an earlier bundle of this name that holds for the subjects; nil: there
-// is none.
-func (k *kept) holding(ctx context.Context, name string, subjects []release.Asset) []byte {
+// holding gives an earlier bundle of this name that holds for the subjects and the image;
+// nil: there is none.
+func (k *kept) holding(ctx context.Context, name string, subjects []release.Asset, image *release.Image) []byte {
 	for _, find := range []func(context.Context, string) []byte{
 		func(_ context.Context, name string) []byte { return k.here[name] }, k.download,
 	} {
-		if bundle := find(ctx, name); bundle != nil && k.check(name, bundle, subjects) == nil {
+		if bundle := find(ctx, name); bundle != nil && k.check(name, bundle, subjects, image) == nil {
 			return bundle
 		}
 	}
@@ -105,7 +105,7 @@ func (k *kept) take(ctx context.Context, held release.Published, own release.Ass
 	if err := k.outside.github.Download(ctx, held, &text); err != nil {
 		return nil, err
 	}
-	if k.check(held.Name, text.Bytes(), signed.Signs(held.Name)) != nil {
+	if k.check(held.Name, text.Bytes(), signed.Signs(held.Name), signed.Image) != nil {
 		return nil, nil
 	}
 	file, err := pack.WriteFile(own.Path, text.Bytes())
@@ -119,7 +119,7 @@ func (k *kept) take(ctx context.Context, held release.Published, own release.Ass
 }
 
 // check verifies an earlier bundle against what was made now.
-func (k *kept) check(name string, bundle []byte, subjects []release.Asset) error {
+func (k *kept) check(name string, bundle []byte, subjects []release.Asset, image *release.Image) error {
 	n := k.outside.notary
 	if name != release.ProvenanceName {
 		_, err := n.trust.VerifyBlob(bundle, subjects[0].Digest, n.want)
@@ -133,12 +133,12 @@ func (k *kept) check(name string, bundle []byte, subjects []release.Asset) error
 	if err != nil {
 		return err
 	}
-	return k.says(statement, signature, subjects)
+	return k.says(statement, signature, subjects, image)
 }
 
-// says demands that a statement says of the subjects what a new one would, but for the
-// run that it speaks of.
-func (k *kept) says(statement provenance.Statement, signature sign.Signature, subjects []release.Asset) error {
+// says demands that a statement says of the subjects and the image what a new one would,
+// but for the run that it speaks of.
+func (k *kept) says(statement provenance.Statement, signature sign.Signature, subjects []release.Asset, image *release.Image) error {
 	p := k.session.plan
 	content, err := p.Content()
 	if err != nil {
@@ -150,7 +150,14 @@ func (k *kept) says(statement provenance.Statement, signature sign.Signature, su
 			return fmt.Errorf("it does not speak of %q", s.Name)
 		}
 	}
+	var made release.Image // none
+	if image != nil {
+		made = *image
+	}
+	repository, index := statement.Image()
 	switch {
+	case repository != made.Repository || index != made.Digest:
+		return errors.New("it speaks of another image")
 	case len(about) != len(subjects):
 		return errors.New("it speaks of more")
 	case statement.BuildType() != provenance.BuildType || statement.ContentDigest() != content:
@@ -173,5 +180,6 @@ func (s *session) howToVerify(n notary, signed release.Signed) (string, error) {
 	if err != nil {
 		return "", fmt.Errorf("verifying %q: %w", signed.Bundle.Name, err)
 	}
-	return howToVerify(s.plan, stockCommands(s.plan.Repository.String(), signature, sign.OriginOf(bundle))), nil
+	repository := s.plan.Repository.String()
+	return howToVerify(ownCommand(repository, s.plan.Tag, signature, s.values.List("branches")), stockCommands(repository, signature, sign.OriginOf(bundle))), nil
 }

@@ -46,6 +46,11 @@ func (s *session) identity(branches ...string) *sign.Identity {
 // user would. What an earlier run left complete is taken over, not made again.
 func (s *session) publish(ctx context.Context, o outside) (dist.Report, error) {
 	started := time.Now()
+	unlock, err := s.dist.Lock()
+	if err != nil {
+		return dist.Report{}, err
+	}
+	defer unlock()
 	page, there, err := s.preflight(ctx, &o)
 	if err != nil {
 		return dist.Report{}, err
@@ -77,7 +82,7 @@ func (s *session) publish(ctx context.Context, o outside) (dist.Report, error) {
 		Verify: func(ctx context.Context, receipt release.Receipt) error { return s.verifyShipped(ctx, o, receipt) },
 	})
 	if err != nil {
-		return dist.Report{}, err
+		return dist.Report{}, &leftError{receipt, err}
 	}
 	for _, bundle := range earlier.replaced {
 		signed = signed.Replaced(bundle)
@@ -165,8 +170,9 @@ func (s *session) attester(o outside, earlier *kept, origin engine.Origin, run p
 	return engine.Attester{
 		Kept: earlier.holding,
 		Blob: o.signer.Blob,
-		Statement: func(ctx context.Context, subjects []release.Asset) ([]byte, error) {
+		Statement: func(ctx context.Context, subjects []release.Asset, image *release.Image) ([]byte, error) {
 			run := run
+			run.Image = image
 			var err error
 			if run.BuilderID, err = o.builder(ctx); err != nil {
 				return nil, err

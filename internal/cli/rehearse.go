@@ -136,9 +136,13 @@ func (s *session) printRehearsed(report dist.Report) error {
 		}
 	}
 	text += fmt.Sprintf("  notes    %s\n", s.dist.Join(release.NotesName))
-	if s.plan.Sign == plan.SignKeyless {
-		text += fmt.Sprintf("\ncheck it again\n  pgo-release verify %s --repository %s --trusted-root %s\n",
-			filepath.ToSlash(string(s.dist)), s.plan.Repository, filepath.ToSlash(root))
+	if s.plan.Sign != plan.SignNone {
+		key := ""
+		if s.plan.Sign == plan.SignKey {
+			key = " --key cosign.pub"
+		}
+		text += fmt.Sprintf("\ncheck it again\n  pgo-release verify %s --repository %s%s --trusted-root %s\n",
+			quoted(filepath.ToSlash(string(s.dist))), quoted(s.plan.Repository.String()), key, quoted(filepath.ToSlash(root)))
 	}
 	return s.print(text)
 }

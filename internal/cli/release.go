@@ -50,6 +50,9 @@ public. A release that failed half-way is finished by running the same command a
 		if err := s.conclude(report); err != nil || a.values.Bool("json") {
 			return err
 		}
+		if report.Release.Draft {
+			return s.print(fmt.Sprintf("\nleft a draft of %s, which is not public\n  %s\n", s.plan.Tag, report.Release.URL))
+		}
 		return s.print(fmt.Sprintf("\nreleased %s\n  %s\n", s.plan.Tag, report.Release.URL))
 	})
 }

@@ -33,6 +33,7 @@ type finding struct {
 	Rule    string `json:"rule"`
 	Subject string `json:"subject"`
 	Holds   bool   `json:"holds"`
+	Note    bool   `json:"note,omitempty"` // it says what did not count
 	Detail  string `json:"detail,omitempty"`
 }
 
@@ -48,16 +49,19 @@ func (a *app) printFindings(findings []engine.Finding) error {
 			if f.Err != nil {
 				detail = f.Err.Error()
 			}
-			out.Findings = append(out.Findings, finding{Rule: f.Rule, Subject: f.Subject, Holds: f.Err == nil, Detail: detail})
+			out.Findings = append(out.Findings, finding{Rule: f.Rule, Subject: f.Subject, Holds: f.Err == nil, Note: f.Note, Detail: detail})
 		}
 		return a.printJSON(out)
 	}
 	var text strings.Builder
 	for _, f := range findings {
-		if f.Err == nil {
-			fmt.Fprintf(&text, "ok    %-10s  %s: %s\n", f.Rule, f.Subject, f.Detail)
-		} else {
+		switch {
+		case f.Err != nil:
 			fmt.Fprintf(&text, "FAIL  %-10s  %s: %s\n", f.Rule, f.Subject, f.Err)
+		case f.Note:
+			fmt.Fprintf(&text, "note  %-10s  %s: does not count: %s\n", f.Rule, f.Subject, f.Detail)
+		default:
+			fmt.Fprintf(&text, "ok    %-10s  %s: %s\n", f.Rule, f.Subject, f.Detail)
 		}
 	}
 	return a.print(text.String())
@@ -76,21 +80,22 @@ func conclusion(what string, findings []engine.Finding) error {
 	return fmt.Errorf("verifying %s: %d of %d checks do not hold:\n%w", what, len(failed), len(findings), errors.Join(errs...))
 }
 
-// howToVerify is the end of the release notes: the commands a user needs.
-func howToVerify(p plan.Plan, commands []string) string {
+// howToVerify is the end of the release notes: the commands a user needs, first this
+// program's own.
+func howToVerify(own string, stock []string) string {
 	return fmt.Sprintf(`
 ## Verify
 
 %[1]ssh
-pgo-release verify %[2]s@%[3]s
+%[2]s
 %[1]s
 
 or with stock tools, beside the downloaded files:
 
 %[1]ssh
-%[4]s
+%[3]s
 %[1]s
-`, "```", p.Repository, p.Tag, strings.Join(commands, "\n"))
+`, "```", own, strings.Join(stock, "\n"))
 }
 
 // outputsOf are the outputs of the action.
@@ -101,7 +106,7 @@ func outputsOf(p plan.Plan, r dist.Report, dir string) (map[string]string, error
 	}
 	out := map[string]string{
 		"version": r.Version, "tag": r.Tag, "previous-tag": p.Verdict.Previous,
-		"prerelease": strconv.FormatBool(p.Verdict.Prerelease), "latest": strconv.FormatBool(p.Verdict.Latest),
+		"prerelease": strconv.FormatBool(p.Verdict.Prerelease), "latest": strconv.FormatBool(p.Verdict.Latest && !r.Release.Draft),
 		"release-url": r.Release.URL, "release-id": strconv.FormatInt(r.Release.ID, 10),
 		"assets": string(assets), "dist": dir, "image": "", "image-digest": "",
 	}
@@ -128,6 +133,9 @@ func rejectedSummary(r *version.Rejection) string {
 func summary(p plan.Plan, r dist.Report) string {
 	var text strings.Builder
 	fmt.Fprintf(&text, "## %s %s\n\n[%s](%s)\n\n", r.Project, r.Version, r.Release.URL, r.Release.URL)
+	if r.Release.Draft {
+		fmt.Fprintf(&text, "> [!NOTE]\n> **A draft**, made for %s: nobody sees it who may not write here.\n\n", p.Environment)
+	}
 	if p.Sign == plan.SignNone {
 		text.WriteString("> [!WARNING]\n> **Not signed**: nobody is able to check where this release comes from.\n\n")
 	}

@@ -55,7 +55,7 @@ func TestScripts(t *testing.T) {
 		},
 		Cmds: map[string]func(ts *testscript.TestScript, neg bool, args []string){
 			"repository": repository, "hello": hello, "exits": exits, "appears": appears, "stage": stage, "flip": flip, "same": same,
-			"commit": commit, "github": gitHub, "modproxy": modProxy, "digest": digest, "keypair": keyPair,
+			"commit": commit, "github": gitHub, "modproxy": modProxy, "digest": digest, "keypair": keyPair, "strip": strip, "stranger": stranger,
 		},
 	})
 }

@@ -4,6 +4,9 @@ import (
 	"cmp"
 	"context"
 	"fmt"
+	"regexp"
+	"slices"
+	"strings"
 
 	"github.com/org/pgo-release/internal/provenance"
 	"github.com/org/pgo-release/internal/release"
@@ -90,17 +93,39 @@ func (a *app) instance(ctx context.Context, private bool) (sign.Trust, error) {
 	return sign.PublicTrust(ctx)
 }
 
-// trustFor is the trust that a bundle is to be verified with: what the user names, or what
-// the bundle itself points at, which is one of two that everybody trusts.
-func (a *app) trustFor(ctx context.Context, bundle []byte) (sign.Trust, error) {
-	root, key := a.values.Path("trusted-root"), a.values.String("key")
+// trusts are what bundles are verified with, each fetched once.
+type trusts struct {
+	app    *app
+	logged bool // what a key signed is in a log, whatever a bundle says
+	known  map[sign.Origin]sign.Trust
+}
+
+// of is the trust that a bundle is to be verified with: what the user names, or what the
+// bundle itself points at, which is one of two that everybody trusts.
+func (t *trusts) of(ctx context.Context, bundle []byte) (sign.Trust, error) {
 	origin := sign.OriginOf(bundle)
+	if trust, ok := t.known[origin]; ok {
+		return trust, nil
+	}
+	trust, err := t.fetch(ctx, origin)
+	if err != nil {
+		return sign.Trust{}, err
+	}
+	if t.known == nil {
+		t.known = map[sign.Origin]sign.Trust{}
+	}
+	t.known[origin] = trust
+	return trust, nil
+}
+
+func (t *trusts) fetch(ctx context.Context, origin sign.Origin) (sign.Trust, error) {
+	root, key := t.app.values.Path("trusted-root"), t.app.values.String("key")
 	var instance sign.Trust
 	var err error
 	switch {
 	case root != "":
 		instance, err = sign.LoadTrust(root, "")
-	case origin == sign.Origin{}, origin.Key && key == "", key != "" && !origin.Logged:
+	case origin == sign.Origin{}, origin.Key && key == "", key != "" && !origin.Logged && !t.logged:
 		// What is missing or unfit is said by verifying, and needs nobody's keys for that.
 	case origin.GitHub:
 		instance, err = sign.GitHubTrust(ctx)
@@ -110,8 +135,38 @@ func (a *app) trustFor(ctx context.Context, bundle []byte) (sign.Trust, error) {
 	if err != nil || key == "" {
 		return instance, err
 	}
-	return sign.LoadPublicKey(key, a.getenv, instance)
+	return sign.LoadPublicKey(key, t.app.getenv, instance)
 }
+
+// ownCommand is the command of this program that checks a release: the way that a user goes
+// who was told nothing else. branches are those that the release was allowed beside its
+// tag; nil: the default branch, which verify knows.
+func ownCommand(repository, tag string, s sign.Signature, branches []string) string {
+	command := "pgo-release verify " + quoted(repository+"@"+tag)
+	if s.Key != "" {
+		return command + " --key cosign.pub"
+	}
+	if workflow := foreignWorkflow(repository, s); workflow != "" {
+		command += " --workflow " + quoted(workflow)
+	}
+	if branch, ok := strings.CutPrefix(s.Ref, "refs/heads/"); ok && slices.Contains(branches, branch) {
+		command += " --branches " + quoted(branch)
+	}
+	return command
+}
+
+// foreignWorkflow is the URI of the workflow that signed, at whichever ref, where it lives in
+// another repository than it ran for.
+func foreignWorkflow(repository string, s sign.Signature) string {
+	workflow, _, _ := strings.Cut(s.SAN, "@")
+	own := gitHubURL + repository + "/"
+	if len(workflow) >= len(own) && strings.EqualFold(workflow[:len(own)], own) {
+		return ""
+	}
+	return workflow
+}
+
+const gitHubURL = "https://github.com/"
 
 // stockCommands are the commands of other people's tools that check a release, whose
 // files lie in the working directory.
@@ -128,10 +183,26 @@ func stockCommands(repository string, s sign.Signature, o sign.Origin) []string 
 	case s.Key != "":
 		out = append(out, check+"--insecure-ignore-tlog --key cosign.pub "+release.ChecksumsName)
 	case o.Logged: // GitHub's own instance keeps no log, which cosign asks for
-		out = append(out, fmt.Sprintf("%s--certificate-identity %s \\\n  --certificate-oidc-issuer %s %s", check, s.SAN, sign.Issuer, release.ChecksumsName))
+		out = append(out, fmt.Sprintf("%s--certificate-identity %s \\\n  --certificate-oidc-issuer %s %s", check, quoted(s.SAN), sign.Issuer, release.ChecksumsName))
 	}
 	if s.Key == "" {
-		out = append(out, fmt.Sprintf("gh attestation verify %s --repo %s --bundle %s", release.ChecksumsName, repository, release.ProvenanceName))
+		attested := fmt.Sprintf("gh attestation verify %s --repo %s --bundle %s", release.ChecksumsName, quoted(repository), release.ProvenanceName)
+		if workflow := foreignWorkflow(repository, s); workflow != "" {
+			attested += " \\\n  --signer-workflow " + quoted(strings.TrimPrefix(workflow, gitHubURL))
+		}
+		out = append(out, attested)
 	}
 	return out
+}
+
+// plainWord is what a shell takes as it stands.
+var plainWord = regexp.MustCompile(`^[A-Za-z0-9@%+=:,./_-]+$`)
+
+// quoted is a word of a command that a user may copy into a POSIX shell: names of branches
+// and workflows are whatever somebody called them.
+func quoted(word string) string {
+	if plainWord.MatchString(word) {
+		return word
+	}
+	return "'" + strings.ReplaceAll(word, "'", `'\''`) + "'"
 }

@@ -21,8 +21,11 @@ type subject struct {
 	access    image.Access
 }
 
-// isImage tells whether an argument names an image by its digest.
-func isImage(argument string) bool { return strings.Contains(argument, "@sha256:") }
+// isImage tells whether an argument names an image by its digest, and nothing here.
+func isImage(argument string) bool {
+	_, err := os.Lstat(argument)
+	return err != nil && strings.Contains(argument, "@sha256:")
+}
 
 // subjectOf looks at what an argument names: an image by its digest, or a file.
 func (a *app) subjectOf(ctx context.Context, argument string) (subject, error) {
@@ -63,6 +66,14 @@ func (a *app) verifySubject(ctx context.Context, argument string) error {
 	if a.values.Bool("rebuild") {
 		return release.Misuse("", "--rebuild builds releases again; %q is none", argument)
 	}
+	if err := a.refuse("it is for releases, and a file or an image is none", "sign", "branches", "image", "tag"); err != nil {
+		return err
+	}
+	if a.values.String("key") != "" {
+		if err := a.refuse("a key proves no repository", "repository"); err != nil {
+			return err
+		}
+	}
 	s, err := a.subjectOf(ctx, argument)
 	if err != nil {
 		return err
@@ -78,7 +89,7 @@ func (a *app) verifySubject(ctx context.Context, argument string) error {
 		return err
 	}
 	findings, err := engine.VerifySubject(ctx, argument, s.Digest, evidence, engine.SubjectVerifier{
-		Bundle: a.witness(ctx, want), Progress: a.reporter.Progress,
+		Bundle: a.witness(ctx, want), Progress: a.reporter.Progress, Shared: s.reference != "",
 	})
 	if err != nil {
 		return err
@@ -95,7 +106,7 @@ func evidenceOf(ctx context.Context, s subject) ([]engine.Evidence, error) {
 	if s.reference != "" {
 		found, err := image.Referrers(ctx, s.reference, s.access)
 		for _, r := range found {
-			out = append(out, engine.Evidence{Name: string(r.Digest), Predicate: r.PredicateType, Bundle: r.Bundle})
+			out = append(out, engine.Evidence{Name: string(r.Digest), Predicate: r.PredicateType, Bundle: r.Bundle, Err: r.Err})
 		}
 		return out, err
 	}
@@ -114,18 +125,13 @@ func evidenceOf(ctx context.Context, s subject) ([]engine.Evidence, error) {
 
 // witness verifies bundles about a subject.
 func (a *app) witness(ctx context.Context, want sign.Identity) func([]byte, release.Digest) (engine.Witness, error) {
-	trusts := map[sign.Origin]sign.Trust{} // fetched once
+	trusts := &trusts{app: a}
 	return func(bundle []byte, digest release.Digest) (engine.Witness, error) {
-		origin := sign.OriginOf(bundle)
-		trust, ok := trusts[origin]
-		if !ok {
-			var err error
-			if trust, err = a.trustFor(ctx, bundle); err != nil {
-				return engine.Witness{}, err
-			}
-			trusts[origin] = trust
+		trust, err := trusts.of(ctx, bundle)
+		if err != nil {
+			return engine.Witness{}, err
 		}
-		if !origin.Statement {
+		if !sign.OriginOf(bundle).Statement {
 			s, err := trust.VerifyBlob(bundle, digest, want)
 			return engine.Witness{Signer: s.Signer()}, err
 		}

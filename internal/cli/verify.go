@@ -10,7 +10,6 @@ import (
 
 	"github.com/spf13/cobra"
 
-	"github.com/org/pgo-release/internal/dist"
 	"github.com/org/pgo-release/internal/engine"
 	"github.com/org/pgo-release/internal/github"
 	"github.com/org/pgo-release/internal/image"
@@ -37,11 +36,17 @@ file or an image, it checks what attest left beside it. Exits 0 only when all ho
   pgo-release verify dist --repository owner/repo --trusted-root dist/rehearsal/trusted_root.json`,
 		Args: cobra.ExactArgs(1),
 	}, func(ctx context.Context, args []string) error {
-		info, err := os.Stat(args[0])
-		if isImage(args[0]) || err == nil && info.Mode().IsRegular() {
-			return a.verifySubject(ctx, args[0])
+		if err := a.checkVerifying(); err != nil {
+			return err
 		}
-		if repository, tag, ok := strings.Cut(args[0], "@"); ok {
+		info, err := os.Stat(args[0]) // what is there is meant, whatever its name
+		repository, tag, named := strings.Cut(args[0], "@")
+		switch {
+		case err == nil && info.IsDir():
+			return a.verifyDir(ctx, args[0])
+		case isImage(args[0]), err == nil && info.Mode().IsRegular():
+			return a.verifySubject(ctx, args[0])
+		case named:
 			return a.verifyRelease(ctx, repository, tag)
 		}
 		return a.verifyDir(ctx, args[0])
@@ -51,32 +56,32 @@ file or an image, it checks what attest left beside it. Exits 0 only when all ho
 // verifyDir checks the files of a directory. The directory may say which release it
 // is; whose it has to be, only the user or the project at hand can.
 func (a *app) verifyDir(ctx context.Context, dir string) error {
-	report, err := dist.Dir(dir).Read()
+	claim, err := a.claimOf(dir)
 	if err != nil {
-		return release.Misuse("name a dist/ that pgo-release made, or a release as OWNER/REPO@TAG", "verifying %q: %w", dir, err)
+		return err
 	}
-	repository := a.values.String("repository")
-	if repository == "" {
-		if repository, err = a.ownRepository(ctx); err != nil {
+	if claim.Repository = a.values.String("repository"); claim.Repository == "" {
+		if claim.Repository, err = a.ownRepository(ctx); err != nil {
 			return err
 		}
 	}
-	claim := engine.Claim{Repository: repository, Tag: report.Tag, Version: report.Version, Commit: report.Commit}
-	claim.Unsigned, claim.Branches = a.values.String("sign") == plan.SignNone, a.values.List("branches")
-	layout := dist.Dir(dir).Join(dist.ImageDir)
-	if _, err := os.Stat(layout); err == nil || report.Image != nil {
-		claim.Image = layout
+	if name := a.values.String("image"); name != "" {
+		claim.Image = name + ":" + claim.Version
+		return a.verify(ctx, dir, dir, claim, a.inspectRegistry)
 	}
-	if report.Image != nil {
-		claim.Digest = report.Image.Digest
-	}
-	return a.verify(ctx, dir, dir, claim, func(ctx context.Context, path string) (image.Content, error) {
-		return image.InspectLayout(ctx, path)
-	})
+	return a.verify(ctx, dir, dir, claim, image.InspectLayout)
+}
+
+// inspectRegistry reads an image from its registry.
+func (a *app) inspectRegistry(ctx context.Context, reference string) (image.Content, error) {
+	return image.Inspect(ctx, reference, image.Access{Token: a.values.String("token")})
 }
 
 // verifyRelease fetches a published release and checks it.
 func (a *app) verifyRelease(ctx context.Context, repository, tag string) (err error) {
+	if err := a.refuse("OWNER/REPO@TAG names the tag", "tag"); err != nil {
+		return err
+	}
 	owner, name, ok := strings.Cut(repository, "/")
 	if !ok || owner == "" || name == "" || tag == "" {
 		return release.Misuse("such as owner/repo@v1.2.3", "release %q: want OWNER/REPO@TAG", repository+"@"+tag)
@@ -105,8 +110,8 @@ func (a *app) verifyRelease(ctx context.Context, repository, tag string) (err er
 		return err
 	}
 	claim := engine.Claim{
-		Repository: repository, Tag: tag, Version: strings.TrimPrefix(tag[strings.LastIndex(tag, "/")+1:], "v"), Commit: commit,
-		Unsigned: a.values.String("sign") == plan.SignNone, Image: a.values.String("image"), Page: true,
+		Repository: repository, Tag: tag, Version: versionOf(tag), Commit: commit,
+		Unsigned: a.values.String("sign") == plan.SignNone, All: a.values.String("sign") == plan.SignAll, Image: a.values.String("image"), Page: true,
 	}
 	if claim.Image != "" {
 		claim.Image += ":" + claim.Version
@@ -118,10 +123,7 @@ func (a *app) verifyRelease(ctx context.Context, repository, tag string) (err er
 		}
 		claim.Branches = []string{info.DefaultBranch}
 	}
-	access := image.Access{Token: a.values.String("token")}
-	return a.verify(ctx, repository+"@"+tag, dir, claim, func(ctx context.Context, reference string) (image.Content, error) {
-		return image.Inspect(ctx, reference, access)
-	})
+	return a.verify(ctx, repository+"@"+tag, dir, claim, a.inspectRegistry)
 }
 
 // download fetches every asset of a page into dir.
@@ -146,21 +148,12 @@ func download(ctx context.Context, client *github.Client, page github.Page, dir 
 
 // verify checks the files of dir and prints what was found.
 func (a *app) verify(ctx context.Context, what, dir string, claim engine.Claim, inspect func(context.Context, string) (image.Content, error)) error {
-	if err := a.checkRebuild(); err != nil {
-		return err
-	}
-	bundle, err := readBundle(dir)
+	trusts, bundle, err := a.trustsOf(ctx, dir, claim)
 	if err != nil {
 		return err
 	}
-	var trust sign.Trust
-	if !claim.Unsigned {
-		if trust, err = a.trustFor(ctx, bundle); err != nil {
-			return err
-		}
-	}
 	var proven proof
-	findings, err := engine.Verify(ctx, dir, claim, a.verifier(trust, inspect, &proven))
+	findings, err := engine.Verify(ctx, dir, claim, a.verifierBy(func(bundle []byte) (sign.Trust, error) { return trusts.of(ctx, bundle) }, inspect, &proven))
 	if err != nil {
 		return err
 	}
@@ -180,10 +173,34 @@ func (a *app) verify(ctx context.Context, what, dir string, claim engine.Claim, 
 	return a.printStock(claim.Repository, proven.signature, sign.OriginOf(bundle))
 }
 
-// readBundle reads the bundle over checksums.txt; nil where there is none, which is for
-// the rules to say.
-func readBundle(dir string) ([]byte, error) {
-	path := filepath.Join(dir, release.ChecksumsBundleName)
+// trustsOf are what the bundles of a release are verified with, one by one: what is missing
+// is no reason to refuse what is there. bundle is the one over checksums.txt, or nil.
+func (a *app) trustsOf(ctx context.Context, dir string, claim engine.Claim) (t *trusts, bundle []byte, err error) {
+	t = &trusts{app: a}
+	if claim.Unsigned {
+		return t, nil, nil
+	}
+	var all [][]byte
+	for _, name := range []string{release.ChecksumsBundleName, release.ProvenanceName} {
+		text, err := readBundle(dir, name)
+		if err != nil {
+			return nil, nil, err
+		}
+		all = append(all, text)
+		// One run signed all of them, so where one is in a log, each is.
+		t.logged = t.logged || sign.OriginOf(text).Logged
+	}
+	for _, text := range all { // what cannot be had is no finding about a file
+		if _, err := t.of(ctx, text); err != nil {
+			return nil, nil, err
+		}
+	}
+	return t, all[0], nil
+}
+
+// readBundle reads a bundle; nil where there is none, which is for the rules to say.
+func readBundle(dir, name string) ([]byte, error) {
+	path := filepath.Join(dir, name)
 	info, err := os.Lstat(path)
 	if err != nil || !info.Mode().IsRegular() || info.Size() > maxKept {
 		return nil, nil
@@ -221,20 +238,33 @@ type proof struct {
 	signature sign.Signature
 }
 
-// verifier wires the workers to the edges of Verify. proven, unless nil, gets the
-// provenance when its signature was verified.
+// verifier is verifierBy with one trust for everything.
 func (a *app) verifier(trust sign.Trust, inspect func(context.Context, string) (image.Content, error), proven *proof) engine.Verifier {
+	return a.verifierBy(func([]byte) (sign.Trust, error) { return trust, nil }, inspect, proven)
+}
+
+// verifierBy wires the workers to the edges of Verify. trust says what a bundle is verified
+// with; proven, unless nil, gets the provenance when its signature was verified.
+func (a *app) verifierBy(trust func(bundle []byte) (sign.Trust, error), inspect func(context.Context, string) (image.Content, error), proven *proof) engine.Verifier {
 	identity := func(c engine.Claim) sign.Identity {
 		return sign.Identity{Repository: c.Repository, Commit: c.Commit, Tag: c.Tag, Branches: c.Branches, Workflow: a.values.String("workflow")}
 	}
 	return engine.Verifier{
 		ParseChecksums: pack.ParseChecksums,
 		Blob: func(bundle []byte, digest release.Digest, c engine.Claim) (string, error) {
-			s, err := trust.VerifyBlob(bundle, digest, identity(c))
+			by, err := trust(bundle)
+			if err != nil {
+				return "", err
+			}
+			s, err := by.VerifyBlob(bundle, digest, identity(c))
 			return s.Signer(), err
 		},
 		Statement: func(bundle []byte, digest release.Digest, c engine.Claim) (engine.Statement, error) {
-			text, s, err := trust.VerifyStatement(bundle, digest, identity(c))
+			by, err := trust(bundle)
+			if err != nil {
+				return engine.Statement{}, err
+			}
+			text, s, err := by.VerifyStatement(bundle, digest, identity(c))
 			if err != nil {
 				return engine.Statement{}, err
 			}
@@ -245,10 +275,7 @@ func (a *app) verifier(trust sign.Trust, inspect func(context.Context, string) (
 			if proven != nil {
 				*proven = proof{statement, s}
 			}
-			return engine.Statement{
-				Subjects: statement.Subjects(), Commit: statement.Commit(), Builder: statement.BuilderID(),
-				Signer: s.Signer(), Identity: builderOf(s),
-			}, nil
+			return stated(statement, s), nil
 		},
 		SBOM: func(content []byte) (engine.Bill, error) {
 			d, err := sbom.Parse(content)
@@ -268,4 +295,14 @@ func (a *app) verifier(trust sign.Trust, inspect func(context.Context, string) (
 		},
 		Progress: a.reporter.Progress,
 	}
+}
+
+// stated is what a verified statement says, for the rules.
+func stated(s provenance.Statement, by sign.Signature) engine.Statement {
+	out := engine.Statement{
+		BuildType: s.BuildType(), Repository: s.Repository(), Tag: s.Tag(), Commit: s.Commit(), Module: s.Module(),
+		Subjects: s.Subjects(), Builder: s.BuilderID(), Signer: by.Signer(), Identity: builderOf(by),
+	}
+	out.Image, out.Index = s.Image()
+	return out
 }

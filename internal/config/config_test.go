@@ -283,6 +283,8 @@ func TestResolveRefuses(t *testing.T) {
 		`flag --sign: "gpg": want keyless or key or all or none`: {"sign": "gpg"},
 		`flag --draft: "maybe"`:                                  {"draft": "maybe"},
 		"--quiet and --verbose":                                  {"quiet": "true", "verbose": "true"},
+		"--key and --workflow: a key proves no workflow":         {"key": "cosign.key", "workflow": "https://github.com/o/r/.github/workflows/r.yml"},
+		"--key and --branches: a key proves no workflow":         {"key": "cosign.key", "branches": "main"},
 		"flag --snapshot: release does not take":                 {"snapshot": "true"},
 	} {
 		_, err := config.Resolve("release", flags, func(string) string { return "" })

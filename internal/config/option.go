@@ -60,8 +60,8 @@ func Options() []Option {
 	planning := []string{cmdPlan, cmdBuild, cmdRehearse, cmdRelease}
 	judging := append([]string{cmdCheck}, planning...)
 	what := []Option{
-		{Name: "tag", Input: "tag", Kind: KindString, Commands: judging,
-			Help: "Version tag to release, such as v1.2.3, or auto for the one that comes next; without it, the tag that points at the commit"},
+		{Name: "tag", Input: "tag", Kind: KindString, Commands: append(slices.Clone(judging), cmdVerify),
+			Help: "Version tag to release, such as v1.2.3, or auto for the one that comes next; without it, the tag that points at the commit; or the one that a directory to verify is of"},
 		{Name: "environment", Input: "environment", Kind: KindString, Commands: planning,
 			Help: "Environment to release to: production, staging for a draft that production publishes, or one of the configuration; without it, production"},
 	}

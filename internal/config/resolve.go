@@ -114,6 +114,8 @@ func contradictions(v Values) error {
 		{"snapshot", "tag", "a snapshot has the version of its commit"},
 		{"update-changelog", "format", "a changelog has its own"},
 		{"single-target", "platforms", "both choose the platforms"},
+		{"key", "workflow", "a key proves no workflow"},
+		{"key", "branches", "a key proves no workflow, and so no branch that it ran for"},
 	} {
 		if given(pair.a) && given(pair.b) {
 			return release.Misuse("give one of them", "--%s and --%s: %s", pair.a, pair.b, pair.why)

@@ -2,6 +2,7 @@ package dist
 
 import (
 	"encoding/json"
+	"errors"
 	"fmt"
 	"io"
 	"os"
@@ -123,9 +124,17 @@ func (d Dir) Write(r Report) error {
 // maxReport bounds release.json when it is read, in bytes.
 const maxReport = 16 << 20
 
-// Read parses the directory's release.json. One of another schema is refused.
+// Read parses the directory's release.json. One of another schema is refused, and so is
+// what is no file: a pipe would be waited for.
 func (d Dir) Read() (Report, error) {
 	path := d.Join(release.ReportName)
+	info, err := os.Lstat(path)
+	if err == nil && !info.Mode().IsRegular() {
+		err = errors.New("not a file")
+	}
+	if err != nil {
+		return Report{}, fmt.Errorf("reading %q: %w", path, err)
+	}
 	f, err := os.Open(path)
 	if err != nil {
 		return Report{}, fmt.Errorf("reading %q: %w", path, err)

@@ -12,13 +12,14 @@ import (
 // Attester are the edges of Attest.
 type Attester struct {
 	// Kept gives the bundle of this name that an earlier run left, when it still holds:
-	// for the one subject that it signs, or the subjects that its statement is about.
-	// nil: there is none. No function: nothing is kept.
-	Kept func(ctx context.Context, name string, subjects []release.Asset) []byte
+	// for the one subject that it signs, or the subjects that its statement is about and
+	// the image that it names. nil: there is none. No function: nothing is kept.
+	Kept func(ctx context.Context, name string, subjects []release.Asset, image *release.Image) []byte
 	// Blob signs a file by its digest and returns the bundle.
 	Blob func(ctx context.Context, file release.File) ([]byte, error)
-	// Statement writes the in-toto statement about the subjects.
-	Statement func(ctx context.Context, subjects []release.Asset) ([]byte, error)
+	// Statement writes the in-toto statement about the subjects. It names the image, unless
+	// there is none (nil).
+	Statement func(ctx context.Context, subjects []release.Asset, image *release.Image) ([]byte, error)
 	// Sign signs a statement and returns the bundle.
 	Sign func(ctx context.Context, statement []byte) ([]byte, error)
 	// Write stores a bundle.
@@ -33,14 +34,14 @@ type Attester struct {
 const signatures = 32
 
 // Attest signs what was made: a bundle over checksums.txt and one provenance statement
-// over every archive, every SBOM and checksums.txt; with All, a bundle over each of
+// over every archive, every SBOM and checksums.txt, which names the image; with All, a bundle over each of
 // these as well. The bundles are written into dir. It leaves entries in a public log,
 // which stay: so what an earlier run signed is kept, and nothing is signed unless the
 // statement could be made. It is not for plans that sign nothing.
 func Attest(ctx context.Context, made release.Made, dir string, a Attester) (release.Signed, error) {
 	checksums := release.Asset{File: made.Checksums, Kind: release.KindChecksums}
 	subjects := append(made.Subjects(), checksums)
-	attest, err := a.statement(ctx, subjects)
+	attest, err := a.statement(ctx, subjects, made.Image)
 	if err != nil {
 		return release.Signed{}, fmt.Errorf("signing %q: %w", release.ProvenanceName, err)
 	}
@@ -83,17 +84,17 @@ type signing struct {
 	bundle func(ctx context.Context) (bundle []byte, kept bool, err error)
 }
 
-func (a Attester) kept(ctx context.Context, name string, subjects ...release.Asset) []byte {
+func (a Attester) kept(ctx context.Context, name string, subjects []release.Asset, image *release.Image) []byte {
 	if a.Kept == nil {
 		return nil
 	}
-	return a.Kept(ctx, name, subjects)
+	return a.Kept(ctx, name, subjects, image)
 }
 
 // blob signs one file.
 func (a Attester) blob(subject release.Asset) func(context.Context) ([]byte, bool, error) {
 	return func(ctx context.Context) ([]byte, bool, error) {
-		if kept := a.kept(ctx, subject.Name+release.BundleSuffix, subject); kept != nil {
+		if kept := a.kept(ctx, subject.Name+release.BundleSuffix, []release.Asset{subject}, nil); kept != nil {
 			return kept, true, nil
 		}
 		bundle, err := a.Blob(ctx, subject.File)
@@ -103,11 +104,11 @@ func (a Attester) blob(subject release.Asset) func(context.Context) ([]byte, boo
 
 // statement makes the statement about the subjects, unless there is one, and leaves it
 // to be signed.
-func (a Attester) statement(ctx context.Context, subjects []release.Asset) (func(context.Context) ([]byte, bool, error), error) {
-	if kept := a.kept(ctx, release.ProvenanceName, subjects...); kept != nil {
+func (a Attester) statement(ctx context.Context, subjects []release.Asset, image *release.Image) (func(context.Context) ([]byte, bool, error), error) {
+	if kept := a.kept(ctx, release.ProvenanceName, subjects, image); kept != nil {
 		return func(context.Context) ([]byte, bool, error) { return kept, true, nil }, nil
 	}
-	text, err := a.Statement(ctx, subjects)
+	text, err := a.Statement(ctx, subjects, image)
 	return func(ctx context.Context) ([]byte, bool, error) {
 		bundle, err := a.Sign(ctx, text)
 		return bundle, false, err

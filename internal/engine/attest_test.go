@@ -59,6 +59,7 @@ func newNotary(t *testing.T) *notary {
 		n.made.Units = append(n.made.Units, release.Unit{Build: "hello", Target: target, Archive: write(name), SBOM: write(name + release.SBOMSuffix)})
 	}
 	n.made.Checksums = write(release.ChecksumsName)
+	n.made.Image = &release.Image{Repository: "ghcr.io/octo/hello", Digest: digestOf([]byte("image"))}
 	return n
 }
 
@@ -85,17 +86,20 @@ func (n *notary) attest(ctx context.Context) (release.Signed, error) {
 			defer leave()
 			return []byte("bundle over " + file.Digest), err
 		},
-		Kept: func(_ context.Context, name string, subjects []release.Asset) []byte {
+		Kept: func(_ context.Context, name string, subjects []release.Asset, image *release.Image) []byte {
 			if text, ok := n.kept[name]; ok {
+				if image != nil {
+					text += " naming " + image.Repository
+				}
 				return fmt.Appendf(nil, "%s about %d", text, len(subjects))
 			}
 			return nil
 		},
 		All: n.all,
-		Statement: func(ctx context.Context, subjects []release.Asset) ([]byte, error) {
+		Statement: func(ctx context.Context, subjects []release.Asset, image *release.Image) ([]byte, error) {
 			leave, err := n.enter(ctx, state)
 			defer leave()
-			var text []byte
+			text := fmt.Appendf(nil, "image %s %s\n", image.Repository, image.Digest)
 			for _, s := range subjects {
 				text = fmt.Appendf(text, "%s %s %s\n", s.Kind, s.Name, s.Digest)
 			}
@@ -129,7 +133,7 @@ func TestAttest(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		var statement string
+		statement := fmt.Sprintf("image ghcr.io/octo/hello %s\n", digestOf([]byte("image")))
 		for _, u := range n.made.Units {
 			statement += fmt.Sprintf("archive %s %s\nsbom %s %s\n", u.Archive.Name, u.Archive.Digest, u.SBOM.Name, u.SBOM.Digest)
 		}
@@ -187,6 +191,9 @@ func TestAttestKeeps(t *testing.T) {
 			file := map[string]*release.File{release.ChecksumsBundleName: signed.Bundle, release.ProvenanceName: signed.Provenance}[name]
 			same(t, *file)
 			got, want := string(read(t, file.Path)), fmt.Sprintf("old about %d", subjects)
+			if name == release.ProvenanceName {
+				want = fmt.Sprintf("old naming ghcr.io/octo/hello about %d", subjects)
+			}
 			if _, kept := c.kept[name]; kept != (got == want) {
 				t.Errorf("%s holds %q", name, got)
 			}

@@ -14,6 +14,7 @@ import (
 	"unicode/utf8"
 
 	"github.com/org/pgo-release/internal/plan"
+	"github.com/org/pgo-release/internal/provenance"
 	"github.com/org/pgo-release/internal/release"
 )
 
@@ -125,9 +126,11 @@ func (c *checking) signature(ctx context.Context) {
 		return
 	}
 	c.signed(release.ChecksumsName)
-	for _, name := range slices.Sorted(maps.Keys(c.files)) {
-		if ctx.Err() == nil && c.bundled(name) {
-			c.signed(strings.TrimSuffix(name, release.BundleSuffix))
+	// Whoever signed one file by itself signed all of them.
+	all := c.claim.All || slices.ContainsFunc(slices.Collect(maps.Keys(c.files)), c.bundled)
+	for _, name := range slices.Sorted(maps.Keys(c.listed)) {
+		if ctx.Err() == nil && all {
+			c.signed(name)
 		}
 	}
 }
@@ -170,17 +173,44 @@ func (c *checking) provenance(context.Context) {
 		c.fail(release.ProvenanceName, "%w", err)
 		return
 	}
+	c.stated = &s
 	before := len(c.findings)
+	c.release(s)
+	want := map[string]release.Digest{release.ChecksumsName: checksums.Digest}
+	maps.Copy(want, c.listed)
+	c.subjects(s, want)
+	if len(c.findings) > before {
+		return
+	}
+	about := fmt.Sprintf("%s, %d subjects", s.Tag, len(want))
+	if s.Image != "" {
+		about += fmt.Sprintf(", image %s@%s", s.Image, s.Index)
+	}
+	c.hold(release.ProvenanceName, "%s, signed by %s", about, s.Signer)
+}
+
+// release demands that the statement speaks of the claimed release. A certificate says
+// some of that too, but not what was built in the run, and a key says nothing.
+func (c *checking) release(s Statement) {
+	if s.BuildType != provenance.BuildType {
+		c.fail(release.ProvenanceName, "its build type is %q, want %q", s.BuildType, provenance.BuildType)
+	}
+	if want := "https://github.com/" + c.claim.Repository; !strings.EqualFold(s.Repository, want) {
+		c.fail(release.ProvenanceName, "it speaks of repository %q, want %q", s.Repository, want)
+	}
+	if s.Tag != c.claim.Tag {
+		c.fail(release.ProvenanceName, "it speaks of tag %q, want %q", s.Tag, c.claim.Tag)
+	}
 	if err := c.agree(s.Commit); err != nil {
 		c.fail(release.ProvenanceName, "it speaks of %w", err)
 	}
 	if s.Builder != s.Identity {
 		c.fail(release.ProvenanceName, "it speaks of builder %q, want the signer, %q", s.Builder, s.Identity)
 	}
-	want := map[string]release.Digest{release.ChecksumsName: checksums.Digest}
-	for name, digest := range c.listed {
-		want[name] = digest
-	}
+}
+
+// subjects demands that the statement speaks of exactly these files.
+func (c *checking) subjects(s Statement, want map[string]release.Digest) {
 	for _, name := range slices.Sorted(maps.Keys(want)) {
 		switch got, ok := s.Subjects[name]; {
 		case !ok:
@@ -193,9 +223,6 @@ func (c *checking) provenance(context.Context) {
 		if _, ok := want[name]; !ok {
 			c.fail(name, "the provenance speaks of a file that the release does not have")
 		}
-	}
-	if len(c.findings) == before {
-		c.hold(release.ProvenanceName, "%d subjects, signed by %s", len(want), s.Signer)
 	}
 }
 
@@ -230,6 +257,8 @@ func (c *checking) sboms(ctx context.Context) {
 			c.fail(name, "%w", err)
 		case bill.Version != "v"+c.claim.Version:
 			c.fail(name, "it names %s %s, want v%s", bill.Module, bill.Version, c.claim.Version)
+		case c.stated != nil && c.stated.Module != "" && bill.Module != c.stated.Module:
+			c.fail(name, "it names module %q, the provenance %q", bill.Module, c.stated.Module)
 		case bill.Archive != c.listed[archive]:
 			c.fail(name, "it describes an archive with digest %s, want %s", bill.Archive, c.listed[archive])
 		default:
@@ -284,6 +313,10 @@ func (c *checking) image(ctx context.Context) {
 		c.fail(c.claim.Image, "it names %s, want %s", content.Digest, c.claim.Digest)
 		return
 	}
+	if err := c.named(content.Digest); err != nil {
+		c.fail(c.claim.Image, "%w", err)
+		return
+	}
 	before := len(c.findings)
 	if len(content.Platforms) == 0 {
 		c.fail(c.claim.Image, "it has no platform")
@@ -303,6 +336,22 @@ func (c *checking) image(ctx context.Context) {
 	if len(c.findings) == before {
 		c.hold(c.claim.Image, "%s, %d platforms", content.Digest, len(content.Platforms))
 	}
+}
+
+// named demands that the statement names an image by its digest: the programs in it are
+// not all that an image can do. Where it was fetched from does not matter then.
+func (c *checking) named(index release.Digest) error {
+	switch {
+	case c.claim.Unsigned: // nobody could have named it
+		return nil
+	case c.stated == nil:
+		return errors.New("no provenance that could be verified names it")
+	case c.stated.Image == "":
+		return errors.New("the provenance names no image: nobody vouches for this one")
+	case c.stated.Index != index:
+		return fmt.Errorf("it is %s, which the provenance does not name: it names %s@%s", index, readable(c.stated.Image), c.stated.Index)
+	}
+	return nil
 }
 
 // packed tells whether an archive for the target holds the program.

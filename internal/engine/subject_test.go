@@ -40,9 +40,9 @@ func TestVerifySubject(t *testing.T) {
 		"signature": {[]engine.Evidence{signature}, []string{"ok signature x: commit 0123456, signed by me"}},
 		"signature of an image": {[]engine.Evidence{{Name: "a", Predicate: provenance.SignatureType, Bundle: bundleOf(provenance.SignatureType, "")}},
 			[]string{"ok signature x: commit 0123456, signed by me"}},
-		"one of two": {[]engine.Evidence{{Name: "a", Bundle: []byte("foreign")}, signature}, []string{"ok signature x: commit 0123456, signed by me"}},
+		"one of two": {[]engine.Evidence{{Name: "a", Bundle: []byte("foreign")}, signature}, []string{"note signature x: a: foreign", "ok signature x: commit 0123456, signed by me"}},
 		"none of two": {[]engine.Evidence{{Name: "a", Bundle: []byte("foreign")}, {Name: "b", Bundle: []byte("broken")}},
-			[]string{"FAIL signature x: a: foreign"}},
+			[]string{"FAIL signature x: a: foreign; nor does any of 1 more"}},
 		"statements": {[]engine.Evidence{
 			{Name: "d", Predicate: custom, Bundle: bundleOf(custom, "")},
 			{Name: "c", Predicate: provenance.SPDXType, Bundle: bundleOf(provenance.SPDXType, "")},
@@ -59,6 +59,42 @@ func TestVerifySubject(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			findings, err := engine.VerifySubject(t.Context(), "x", digestOf(nil), c.evidence,
 				engine.SubjectVerifier{Bundle: witness, Progress: func(task.Event) {}})
+			if err != nil {
+				t.Fatal(err)
+			}
+			if got := lines(findings); !slices.Equal(got, c.want) {
+				t.Errorf("got %q, want %q", got, c.want)
+			}
+		})
+	}
+	// Beside an image, others may leave whatever they like: it is said, and does not count.
+	foreign := engine.Evidence{Name: "f", Bundle: []byte("foreign")}
+	broken := engine.Evidence{Name: "b", Err: errors.New("want one layer in it")}
+	for name, c := range map[string]struct {
+		evidence []engine.Evidence
+		want     []string
+	}{
+		"nothing": {nil, []string{"FAIL signature x: it is not signed"}},
+		"one of three": {[]engine.Evidence{broken, foreign, signature},
+			[]string{"note signature x: f: foreign", "ok signature x: commit 0123456, signed by me"}},
+		"none holds":     {[]engine.Evidence{broken, foreign}, []string{"FAIL signature x: f: foreign; nor does any of 1 more"}},
+		"only a broken":  {[]engine.Evidence{broken}, []string{"FAIL signature x: b: want one layer in it"}},
+		"more than read": {[]engine.Evidence{signature, {Err: errors.New("129 referrers")}}, []string{"ok signature x: commit 0123456, signed by me"}},
+		"none within the bound": {[]engine.Evidence{foreign, {Err: errors.New("129 referrers")}},
+			[]string{"FAIL signature x: f: foreign; nor does any of 1 more"}},
+		"foreign statements": {[]engine.Evidence{signature,
+			{Name: "b", Predicate: provenance.PredicateType, Bundle: bundleOf(provenance.PredicateType, "other")},
+			{Name: "c", Predicate: provenance.SPDXType, Bundle: []byte("foreign")}, {Name: "d", Predicate: custom, Bundle: bundleOf(custom, "")},
+		}, []string{"ok signature x: commit 0123456, signed by me", "ok attestation x: https://example.com/tested, commit 0123456, signed by me",
+			`note provenance x: b: it speaks of builder "other", want the signer, "me"`, "note sbom x: c: foreign"}},
+		"one of two statements": {[]engine.Evidence{signature,
+			{Name: "b", Predicate: provenance.PredicateType, Bundle: []byte("foreign")},
+			{Name: "c", Predicate: provenance.PredicateType, Bundle: bundleOf(provenance.PredicateType, "me")},
+		}, []string{"ok signature x: commit 0123456, signed by me", "note provenance x: b: foreign", "ok provenance x: commit 0123456, signed by me"}},
+	} {
+		t.Run("shared, "+name, func(t *testing.T) {
+			findings, err := engine.VerifySubject(t.Context(), "x", digestOf(nil), c.evidence,
+				engine.SubjectVerifier{Bundle: witness, Shared: true, Progress: func(task.Event) {}})
 			if err != nil {
 				t.Fatal(err)
 			}

@@ -17,10 +17,10 @@ const (
 	RuleChecksums  = "checksums"  // every listed file has the listed digest
 	RuleComplete   = "complete"   // no file is missing, and none is there that nobody vouches for
 	RuleSignature  = "signature"  // checksums.txt is signed by the expected identity, and so is what has a bundle of its own
-	RuleProvenance = "provenance" // the signed statement speaks of exactly these files and this commit, and of its signer as the builder
+	RuleProvenance = "provenance" // the signed statement speaks of exactly these files, this repository, tag and commit, and of its signer as the builder
 	RuleSBOM       = "sbom"       // every archive has an SPDX document that names the released version
 	RuleBinary     = "binary"     // the binary in every archive says this version and commit
-	RuleImage      = "image"      // the image holds the binaries of the archives
+	RuleImage      = "image"      // the image is the one that the statement names, and holds the binaries of the archives
 )
 
 // Claim is what a release is expected to be.
@@ -31,6 +31,7 @@ type Claim struct {
 	Commit     string         // full hash; empty: the one that all of it agrees on
 	Branches   []string       // that may have been released from, beside the tag
 	Unsigned   bool           // the release was made with signing off: it has no bundles
+	All        bool           // every file has a bundle of its own
 	Page       bool           // the directory holds what a release page holds; else it is an output directory
 	Image      string         // reference of the image; empty: none is expected
 	Digest     release.Digest // of the image's index; empty: whatever the reference names
@@ -38,11 +39,17 @@ type Claim struct {
 
 // Statement is what a verified provenance says.
 type Statement struct {
-	Subjects map[string]release.Digest
-	Commit   string
-	Builder  string // URI of who built, by what the statement says
-	Signer   string // who signed, for people
-	Identity string // builder that the signer may speak for
+	BuildType  string
+	Repository string // URL
+	Tag        string
+	Commit     string
+	Module     string // path; empty: it names none
+	Subjects   map[string]release.Digest
+	Image      string         // registry and path; empty: it names none
+	Index      release.Digest // of Image
+	Builder    string         // URI of who built, by what the statement says
+	Signer     string         // who signed, for people
+	Identity   string         // builder that the signer may speak for
 }
 
 // Bill is what an SPDX document says.
@@ -90,6 +97,7 @@ type Finding struct {
 	Subject string // file or reference, quoted where it is not plain text
 	Detail  string // what was seen, when it holds
 	Err     error  // why it does not hold; nil: it does
+	Note    bool   // it is no rule's outcome: Detail says what did not count
 }
 
 // Failed are the findings that do not hold.
@@ -140,7 +148,8 @@ type checking struct {
 	Verifier
 	assets
 	claim       Claim
-	commit      string // that everything has to be of; empty: not known yet
+	commit      string     // that everything has to be of; empty: not known yet
+	stated      *Statement // whose signature holds; nil: there is none
 	listed      map[string]release.Digest
 	executables map[string][]Executable // by archive
 	rule        string

@@ -14,6 +14,7 @@ import (
 	images "github.com/org/pgo-release/internal/image"
 	"github.com/org/pgo-release/internal/pack"
 	"github.com/org/pgo-release/internal/plan"
+	"github.com/org/pgo-release/internal/provenance"
 	"github.com/org/pgo-release/internal/release"
 )
 
@@ -137,6 +138,33 @@ func TestVerifySignatures(t *testing.T) {
 	})
 }
 
+// Where every file was signed by itself, or one was, none may lack its bundle.
+func TestVerifyAllMissing(t *testing.T) {
+	names := []string{amd64, amd64SBOM, arm64, arm64SBOM, windows, windowsSBOM}
+	sealed := func(missing ...string) func(s *suspect) {
+		return func(s *suspect) {
+			s.all = true
+			s.seal(nil)
+			for _, name := range missing {
+				s.remove(name + release.BundleSuffix)
+			}
+		}
+	}
+	lacks := func(names ...string) (out []string) {
+		for _, name := range names {
+			out = append(out, "signature "+name+".sigstore.json: missing")
+		}
+		return out
+	}
+	raise(t, map[string]doubt{
+		"one":            {sealed(arm64), lacks(arm64)},
+		"all but one":    {sealed(names[1:]...), lacks(names[1:]...)},
+		"all":            {sealed(names...), nil},
+		"all, and asked": {func(s *suspect) { sealed(names...)(s); s.claim.All = true }, lacks(names...)},
+		"none, asked":    {func(s *suspect) { sealed()(s); s.claim.All = true }, nil},
+	})
+}
+
 // A bundle beside every file is more to hold, and nothing else.
 func TestVerifyAll(t *testing.T) {
 	s := newSuspect(t)
@@ -164,6 +192,25 @@ func TestVerifyProvenance(t *testing.T) {
 		"missing subject": {restate(func(_ *plan.Plan, list []release.Asset) []release.Asset {
 			return slices.DeleteFunc(list, func(a release.Asset) bool { return a.Name == arm64 || a.Name == amd64SBOM })
 		}), []string{"provenance " + amd64SBOM + ": does not speak of it", "provenance " + arm64 + ": does not speak of it"}},
+		// What the certificate says does not make up for what the statement says: a key
+		// has no certificate, and one workflow may release for others.
+		"other repository": {func(s *suspect) {
+			s.seal(nil, `"repository":"https://github.com/octo/hello"`, `"repository":"https://github.com/octo/other"`)
+		},
+			[]string{`provenance provenance.sigstore.json: it speaks of repository "https://github.com/octo/other", want "https://github.com/octo/hello"`}},
+		"repository in other letters": {func(s *suspect) {
+			s.seal(nil, `"repository":"https://github.com/octo/hello"`, `"repository":"https://github.com/Octo/Hello"`)
+		}, nil},
+		"no repository": {func(s *suspect) { s.seal(nil, `"repository":"https://github.com/octo/hello"`, `"repository":""`) },
+			[]string{`provenance provenance.sigstore.json: it speaks of repository "", want`}},
+		"other tag": {func(s *suspect) { s.seal(nil, `"tag":"v1.2.3"`, `"tag":"v1.2.4"`) },
+			[]string{`provenance provenance.sigstore.json: it speaks of tag "v1.2.4", want "v1.2.3"`}},
+		"other build type": {func(s *suspect) { s.seal(nil, provenance.BuildType, provenance.WorkflowBuildType) },
+			[]string{`provenance provenance.sigstore.json: its build type is "` + provenance.WorkflowBuildType + `", want "` + provenance.BuildType + `"`}},
+		"other module": {func(s *suspect) { s.seal(nil, `"module":"github.com/octo/hello"`, `"module":"github.com/octo/other"`) }, []string{
+			"sbom " + amd64SBOM + `: it names module "github.com/octo/hello", the provenance "github.com/octo/other"`,
+			"sbom " + arm64SBOM + ": it names module", "sbom " + windowsSBOM + ": it names module"}},
+		"no module": {func(s *suspect) { s.seal(nil, `"module":"github.com/octo/hello"`, `"module":""`) }, nil},
 		"foreign subject": {restate(func(_ *plan.Plan, list []release.Asset) []release.Asset {
 			return append(list, release.Asset{File: release.File{Name: "a\x1b[2J", Digest: digestOf(nil)}}, release.Asset{File: release.File{Name: "evil.exe", Digest: digestOf(nil)}})
 		}), []string{`provenance "a\x1b[2J": a file that the release does not have`, "provenance evil.exe: a file that the release does not have"}},
@@ -264,10 +311,33 @@ func TestVerifyImage(t *testing.T) {
 	}
 	const registry = "image ghcr.io/octo/hello:1.2.3: "
 	foreign := with("amd64", s.foreign.Units[0].Binary)
+	labelled := func(s *suspect) {
+		s.genuine.plan.Image = &plan.ImagePlan{Repository: "ghcr.io/octo/hello", Platforms: s.genuine.plan.Image.Platforms,
+			Entrypoint: s.genuine.plan.Image.Entrypoint, Labels: map[string]string{"team": "evil"}}
+		build(s, own)
+		s.claim.Digest = ""
+	}
+	// Nobody signed which image it is, so its programs are all that can be compared.
+	unsigned := func(change func(s *suspect)) func(s *suspect) {
+		return func(s *suspect) {
+			change(s)
+			s.claim.Unsigned = true
+			s.remove(release.ChecksumsBundleName, release.ProvenanceName)
+		}
+	}
 	raise(t, map[string]doubt{
 		"the same again": {func(s *suspect) { build(s, own) }, nil},
-		"foreign binary": {func(s *suspect) { build(s, foreign) }, []string{"image IMAGE: hello of linux/amd64 is in no archive for it"}},
-		"of another platform": {func(s *suspect) { build(s, with("arm64", own["amd64"])) },
+		// The same programs, in an image that the release did not make.
+		"another image":           {labelled, []string{"image IMAGE: which the provenance does not name: it names ghcr.io/octo/hello@" + string(s.claim.Digest)}},
+		"another image, unsigned": {unsigned(labelled), nil},
+		"named by nobody": {func(s *suspect) {
+			s.seal(func(p *plan.Plan, list []release.Asset) []release.Asset { p.Image = nil; return list })
+			build(s, own)
+		}, []string{"image IMAGE: the provenance names no image"}},
+		"nothing that names it": {func(s *suspect) { build(s, own); s.remove(release.ProvenanceName) },
+			[]string{"provenance provenance.sigstore.json: missing", "image IMAGE: no provenance that could be verified names it"}},
+		"foreign binary": {unsigned(func(s *suspect) { build(s, foreign) }), []string{"image IMAGE: hello of linux/amd64 is in no archive for it"}},
+		"of another platform": {unsigned(func(s *suspect) { build(s, with("arm64", own["amd64"])) }),
 			[]string{"image IMAGE: hello of linux/arm64 is in no archive for it"}},
 		"other digest": {func(s *suspect) { build(s, own); s.claim.Digest = digestOf(nil) }, []string{"image IMAGE: want " + string(digestOf(nil))}},
 		"gone":         {func(s *suspect) { s.claim.Image = s.path("nothing") }, []string{"image IMAGE: reading layout "}},
@@ -277,11 +347,11 @@ func TestVerifyImage(t *testing.T) {
 			build(s, own)
 		}, []string{"binary " + amd64 + ": hello says commit ", "image IMAGE: hello of linux/amd64 is in no archive for it"}},
 
-		"nothing in it":  {instead(engine.ImageContent{}, nil), []string{registry + "it has no platform"}},
-		"an empty one":   {instead(engine.ImageContent{Platforms: map[release.Target]map[string]release.Digest{{OS: "linux", Arch: "arm"}: {}}}, nil), []string{registry + "linux/arm holds no program"}},
-		"unreachable":    {instead(engine.ImageContent{}, errors.New("no such host")), []string{registry + "no such host"}},
-		"like another's": {instead(engine.ImageContent{Platforms: map[release.Target]map[string]release.Digest{{OS: "linux", Arch: "arm"}: {"hello": own["arm64"].Digest}}}, nil), []string{registry + "hello of linux/arm is in no archive for it"}},
-		"under another name": {instead(engine.ImageContent{Platforms: map[release.Target]map[string]release.Digest{{OS: "linux", Arch: "arm64"}: {"/usr/local/bin/sh": own["arm64"].Digest}}}, nil),
+		"nothing in it":  {unsigned(instead(engine.ImageContent{}, nil)), []string{registry + "it has no platform"}},
+		"an empty one":   {unsigned(instead(engine.ImageContent{Platforms: map[release.Target]map[string]release.Digest{{OS: "linux", Arch: "arm"}: {}}}, nil)), []string{registry + "linux/arm holds no program"}},
+		"unreachable":    {unsigned(instead(engine.ImageContent{}, errors.New("no such host"))), []string{registry + "no such host"}},
+		"like another's": {unsigned(instead(engine.ImageContent{Platforms: map[release.Target]map[string]release.Digest{{OS: "linux", Arch: "arm"}: {"hello": own["arm64"].Digest}}}, nil)), []string{registry + "hello of linux/arm is in no archive for it"}},
+		"under another name": {unsigned(instead(engine.ImageContent{Platforms: map[release.Target]map[string]release.Digest{{OS: "linux", Arch: "arm64"}: {"/usr/local/bin/sh": own["arm64"].Digest}}}, nil)),
 			[]string{registry + "sh of linux/arm64 is in no archive for it"}},
 	})
 }

@@ -96,8 +96,8 @@ func (s *suspect) repack(archive string, programs ...release.File) {
 }
 
 // seal lists and signs the archives and SBOMs that are in the directory, as somebody
-// who holds the identity could; change is attester's.
-func (s *suspect) seal(change func(p *plan.Plan, subjects []release.Asset) []release.Asset) {
+// who holds the identity could; change and edit are attester's.
+func (s *suspect) seal(change func(p *plan.Plan, subjects []release.Asset) []release.Asset, edit ...string) {
 	s.Helper()
 	made := s.genuine.Made
 	made.Units = nil
@@ -123,7 +123,7 @@ func (s *suspect) seal(change func(p *plan.Plan, subjects []release.Asset) []rel
 			list = change(p, list)
 		}
 		return list
-	}))
+	}, edit...))
 	s.check(err)
 	for _, f := range files {
 		if s.all {
@@ -149,6 +149,9 @@ func lines(findings []engine.Finding) []string {
 		line := fmt.Sprintf("ok %s %s: %s", f.Rule, f.Subject, f.Detail)
 		if f.Err != nil {
 			line = fmt.Sprintf("FAIL %s %s: %s", f.Rule, f.Subject, f.Err)
+		}
+		if f.Note {
+			line = fmt.Sprintf("note %s %s: %s", f.Rule, f.Subject, f.Detail)
 		}
 		out = append(out, line)
 	}
@@ -181,7 +184,7 @@ func TestVerify(t *testing.T) {
 	}
 	want = append(want, "ok complete RELEASE_NOTES.md: text, which nobody signs", "ok complete checksums.txt: 6 files",
 		"ok signature checksums.txt: signed by "+signer,
-		"ok provenance provenance.sigstore.json: 7 subjects, signed by "+signer)
+		fmt.Sprintf("ok provenance provenance.sigstore.json: v1.2.3, 7 subjects, image ghcr.io/octo/hello@%s, signed by %s", s.claim.Digest, signer))
 	for _, archive := range []string{amd64, arm64, windows} {
 		want = append(want, "ok sbom "+archive+".spdx.json: github.com/octo/hello v1.2.3")
 	}

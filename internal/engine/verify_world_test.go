@@ -238,11 +238,11 @@ func (s shared) finish(ctx context.Context) error {
 }
 
 // attester wires the workers to the edges of Attest; change may put another plan and
-// other subjects into the statement.
-func attester(a authority, p plan.Plan, change func(p *plan.Plan, subjects []release.Asset) []release.Asset) engine.Attester {
+// other subjects into the statement, and edit may replace parts of its text, in pairs.
+func attester(a authority, p plan.Plan, change func(p *plan.Plan, subjects []release.Asset) []release.Asset, edit ...string) engine.Attester {
 	return engine.Attester{
 		Blob: a.signer.Blob,
-		Statement: func(ctx context.Context, subjects []release.Asset) ([]byte, error) {
+		Statement: func(ctx context.Context, subjects []release.Asset, image *release.Image) ([]byte, error) {
 			builder, err := a.builder, error(nil)
 			if builder == "" {
 				builder, err = a.signer.Identity(ctx)
@@ -254,11 +254,15 @@ func attester(a authority, p plan.Plan, change func(p *plan.Plan, subjects []rel
 				subjects = change(&p, subjects)
 			}
 			at := time.Unix(1e9, 0)
-			s, err := provenance.New(p, subjects, provenance.Run{BuilderID: builder, Started: at, Finished: at})
+			if p.Image == nil {
+				image = nil
+			}
+			s, err := provenance.New(p, subjects, provenance.Run{BuilderID: builder, Started: at, Finished: at, Image: image})
 			if err != nil {
 				return nil, err
 			}
-			return s.JSON()
+			text, err := s.JSON()
+			return []byte(strings.NewReplacer(edit...).Replace(string(text))), err
 		},
 		Sign: a.signer.Statement, Write: pack.WriteFile, Progress: func(task.Event) {},
 	}
@@ -281,8 +285,11 @@ func verifier(trust sign.Trust) engine.Verifier {
 				return engine.Statement{}, err
 			}
 			statement, err := provenance.Parse(text)
+			image, index := statement.Image()
 			return engine.Statement{
+				Repository: statement.Repository(), Tag: statement.Tag(), BuildType: statement.BuildType(), Module: statement.Module(),
 				Subjects: statement.Subjects(), Commit: statement.Commit(), Builder: statement.BuilderID(), Signer: s.SAN, Identity: s.SAN,
+				Image: image, Index: index,
 			}, err
 		},
 		SBOM: func(content []byte) (engine.Bill, error) {

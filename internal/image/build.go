@@ -170,6 +170,11 @@ func manifests(ctx context.Context, s store, spec Spec, binaries []Binary) ([]v1
 	return out, group.Wait()
 }
 
+// environment is what the image's programs run in.
+func environment() []string {
+	return []string{"PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin", "SSL_CERT_FILE=" + certificates}
+}
+
 func manifest(ctx context.Context, s store, spec Spec, base layer, b Binary) (v1.Descriptor, error) {
 	own, err := s.layer(ctx, func(t *tree) error { return writeBinaries(ctx, t, b.Files, spec.Time) })
 	if err != nil {
@@ -181,7 +186,7 @@ func manifest(ctx context.Context, s store, spec Spec, base layer, b Binary) (v1
 		Architecture: p.Architecture, OS: p.OS, Variant: p.Variant, Created: created,
 		Config: v1.Config{
 			User:       user,
-			Env:        []string{"PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin", "SSL_CERT_FILE=" + certificates},
+			Env:        environment(),
 			Entrypoint: spec.Plan.Entrypoint,
 			WorkingDir: home,
 			Labels:     maps.Clone(spec.Plan.Labels),

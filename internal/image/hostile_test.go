@@ -65,17 +65,35 @@ func TestForgedReferrers(t *testing.T) {
 				s.attach("one")
 				m, layers := s.manifest("two")
 				test.change(&m)
-				s.put(m, layers...)
-				if test.wrong == "" {
-					s.holds("one")
-					return
-				}
-				found, err := Referrers(s.Context(), s.reference, s.access)
-				if err == nil || !strings.Contains(err.Error(), test.wrong) || !strings.Contains(err.Error(), s.reference) {
-					s.Errorf("%+v, %v, want %q", found, err, test.wrong)
-				}
+				digest := s.put(m, layers...)
+				s.holds("one")
+				s.reports(release.Digest(digest.String()), test.wrong)
 			})
 		})
+	}
+}
+
+// reports demands that what is wrong with a referrer is said beside the others; nothing is
+// wrong with one that is left out.
+func (s *shelf) reports(digest release.Digest, wrong string) {
+	s.Helper()
+	found, err := Referrers(s.Context(), s.reference, s.access)
+	if err != nil {
+		s.Fatal(err)
+	}
+	for _, r := range found {
+		if r.Digest == digest && wrong != "" {
+			if r.Err == nil || !strings.Contains(r.Err.Error(), wrong) || r.Bundle != nil {
+				s.Errorf("%+v, want %q", r, wrong)
+			}
+			return
+		}
+		if r.Err != nil {
+			s.Errorf("%s: %v", r.Digest, r.Err)
+		}
+	}
+	if wrong != "" {
+		s.Errorf("%+v, want %s: %q", found, digest, wrong)
 	}
 }
 
@@ -92,29 +110,25 @@ func index(mediaType types.MediaType, digests ...v1.Hash) string {
 // What a registry that lies can answer, at the address that ends so, or in place of a
 // list of referrers.
 func TestHostileAnswers(t *testing.T) {
-	var many []v1.Hash
-	for i := range maxReferrers + 1 {
-		many = append(many, hash(digestOf(fmt.Sprint(i))))
-	}
 	other := static.NewLayer(bundleOf("other"), bundleType)
 	otherDigest, _ := other.Digest()
 	endless := `{"mediaType":"` + strings.Repeat("x", maxDocument+1)
 	for name, test := range map[string]struct {
 		at, contentType, body, wrong string
+		one                          bool // referrer is wrong, and not the whole list
 	}{
-		"other index":      {"list", "", index(types.DockerManifestList), "want " + string(types.OCIImageIndex)},
-		"no index":         {"list", "", `[]`, "reading the list of referrers"},
-		"garbage":          {"list", "", `<html>`, "reading the list of referrers"},
-		"too many":         {"list", "", index(types.OCIImageIndex, many...), "are read at most"},
-		"list too long":    {"list", "", endless, "read at most"},
-		"nothing there":    {"list", "", index(types.OCIImageIndex, otherDigest), "is listed but not there"},
-		"other algorithm":  {"list", "", index(types.OCIImageIndex, v1.Hash{Algorithm: "sha512", Hex: strings.Repeat("0", 128)}), "want 64"},
-		"no digest":        {"list", "", strings.Replace(index(types.OCIImageIndex, otherDigest), otherDigest.String(), "sha256:../..", 1), "reading the list"},
-		"other manifest":   {"manifest", string(types.OCIManifestSchema1), `{}`, "does not match"},
-		"manifest too big": {"manifest", string(types.OCIManifestSchema1), endless, "read at most"},
-		"other layer":      {"blob", "", strings.Replace(string(bundleOf("one")), "one", "two", 1), "error verifying sha256"},
-		"longer layer":     {"blob", "", string(bundleOf("longer")), "want"},
-		"shorter layer":    {"blob", "", string(bundleOf("")), "want"},
+		"other index":      {"list", "", index(types.DockerManifestList), "want " + string(types.OCIImageIndex), false},
+		"no index":         {"list", "", `[]`, "reading the list of referrers", false},
+		"garbage":          {"list", "", `<html>`, "reading the list of referrers", false},
+		"list too long":    {"list", "", endless, "read at most", false},
+		"nothing there":    {"list", "", index(types.OCIImageIndex, otherDigest), "it is listed and not there", true},
+		"other algorithm":  {"list", "", index(types.OCIImageIndex, v1.Hash{Algorithm: "sha512", Hex: strings.Repeat("0", 128)}), "want 64", true},
+		"no digest":        {"list", "", strings.Replace(index(types.OCIImageIndex, otherDigest), otherDigest.String(), "sha256:../..", 1), "reading the list", false},
+		"other manifest":   {"manifest", string(types.OCIManifestSchema1), `{}`, "does not match", true},
+		"manifest too big": {"manifest", string(types.OCIManifestSchema1), endless, "read at most", true},
+		"other layer":      {"blob", "", strings.Replace(string(bundleOf("one")), "one", "two", 1), "error verifying sha256", true},
+		"longer layer":     {"blob", "", string(bundleOf("longer")), "want", true},
+		"shorter layer":    {"blob", "", string(bundleOf("")), "want", true},
 	} {
 		t.Run(name, func(t *testing.T) {
 			both(t, func(s *shelf) {
@@ -132,6 +146,11 @@ func TestHostileAnswers(t *testing.T) {
 					return nil
 				}
 				found, err := Referrers(s.Context(), s.reference, s.access)
+				if test.one && err == nil && len(found) == 1 && found[0].Bundle == nil {
+					err = found[0].Err
+				} else if test.one {
+					s.Errorf("%+v, %v, want one that is wrong", found, err)
+				}
 				if err == nil || !strings.Contains(err.Error(), test.wrong) {
 					s.Errorf("%+v, %v, want %q", found, err, test.wrong)
 				}
@@ -141,6 +160,35 @@ func TestHostileAnswers(t *testing.T) {
 				}
 			})
 		})
+	}
+}
+
+// Whoever may push beside an image can leave any number of things there: what is read of
+// them has a bound, and what lies within it counts.
+func TestTooManyReferrers(t *testing.T) {
+	for _, extra := range []int{0, 1} {
+		s := newShelf(t, true)
+		one := hash(s.attach("one"))
+		// Those that are absent stand after the one that is there, and before it.
+		many := []v1.Hash{one}
+		for i := 0; len(many) < maxReferrers+extra; i++ {
+			if h := hash(digestOf(fmt.Sprint(i))); h.Hex > one.Hex {
+				many = append(many, h)
+			}
+		}
+		s.fault = func(r *http.Request) *http.Response {
+			if strings.Contains(r.URL.Path, "/referrers/") {
+				return answering(http.StatusOK, string(types.OCIImageIndex), index(types.OCIImageIndex, many...))
+			}
+			return nil
+		}
+		found, err := Referrers(t.Context(), s.reference, s.access)
+		if err != nil || len(found) != maxReferrers+extra || string(found[0].Bundle) != string(bundleOf("one")) {
+			t.Fatalf("%d more: %d found, %v", extra, len(found), err)
+		}
+		if last := found[len(found)-1]; extra > 0 && (last.Bundle != nil || last.Err == nil || !strings.Contains(last.Err.Error(), "129 referrers that may be bundles; 128 are read")) {
+			t.Errorf("the last is %+v", last)
+		}
 	}
 }
 
@@ -156,9 +204,8 @@ func TestReferrerOfAnotherImage(t *testing.T) {
 		}
 		return nil
 	}
-	if found, err := Referrers(t.Context(), mine, s.access); err == nil || !strings.Contains(err.Error(), "another image") {
-		t.Errorf("%+v, %v", found, err)
-	}
+	s.reference = mine
+	s.reports(digest, "another image")
 }
 
 // Long lists come in pages.

@@ -9,8 +9,11 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"io/fs"
 	"maps"
 	"path"
+	"path/filepath"
+	"reflect"
 	"slices"
 	"strings"
 
@@ -54,7 +57,9 @@ type PlatformContent struct {
 // Inspect reads an image from its registry by a reference with a tag or a digest. All
 // of it is read and compared with its digests, and bounded: the registry may be
 // anybody's. What a release never makes is an error, such as a link where executables
-// lie, or labels that differ between platforms. The error is a *NotFoundError where
+// lie, a file that neither the base nor a release has, another user or environment, an
+// entrypoint that is none of the executables, or labels that differ between platforms. The
+// content of the base's files, which are data, is left open. The error is a *NotFoundError where
 // the registry has nothing under the reference.
 func Inspect(ctx context.Context, ref string, a Access) (Content, error) {
 	ctx, cancel := context.WithTimeout(ctx, transferTimeout)
@@ -88,6 +93,9 @@ func InspectLayout(ctx context.Context, dir string) (Content, error) {
 }
 
 func inspectLayout(ctx context.Context, dir string) (Content, error) {
+	if err := onlyFiles(dir); err != nil {
+		return Content{}, err
+	}
 	all, err := layout.ImageIndexFromPath(dir)
 	if err != nil {
 		return Content{}, err
@@ -105,6 +113,16 @@ func inspectLayout(ctx context.Context, dir string) (Content, error) {
 		return Content{}, err
 	}
 	return inspect(ctx, index, digest)
+}
+
+// onlyFiles refuses links and what would be waited for, before anything is opened.
+func onlyFiles(dir string) error {
+	return filepath.WalkDir(dir, func(at string, d fs.DirEntry, err error) error {
+		if err == nil && !d.IsDir() && !d.Type().IsRegular() {
+			err = fmt.Errorf("%q: neither a file nor a directory", at)
+		}
+		return err
+	})
 }
 
 func inspect(ctx context.Context, index v1.ImageIndex, digest v1.Hash) (Content, error) {
@@ -142,6 +160,9 @@ func inspect(ctx context.Context, index v1.ImageIndex, digest v1.Hash) (Content,
 			maps.Copy(p.Files, files[l.Digest])
 		}
 		maps.DeleteFunc(p.Files, func(_ string, d release.Digest) bool { return d == "" })
+		if e := p.Entrypoint; len(e) != 1 || p.Files[e[0]] == "" {
+			return Content{}, fmt.Errorf("manifest %s: entrypoint %.200q: want one of its programs", img.digest, e)
+		}
 		out.Platforms = append(out.Platforms, p)
 	}
 	return out, nil
@@ -200,6 +221,10 @@ func open(index v1.ImageIndex, d v1.Descriptor, labels map[string]string) (opene
 	}
 	if !maps.Equal(out.config.Config.Labels, labels) || !maps.Equal(out.manifest.Annotations, labels) {
 		return out, errors.New("its labels and annotations are not those of the index")
+	}
+	known := v1.Config{User: user, Env: environment(), WorkingDir: home, Entrypoint: out.config.Config.Entrypoint, Labels: out.config.Config.Labels}
+	if !reflect.DeepEqual(out.config.Config, known) {
+		return out, errors.New("its configuration is none that a release makes")
 	}
 	if len(out.config.RootFS.DiffIDs) != len(out.manifest.Layers) {
 		return out, fmt.Errorf("%d layers and %d digests of their content", len(out.manifest.Layers), len(out.config.RootFS.DiffIDs))
@@ -289,9 +314,25 @@ func readLayer(ctx context.Context, img v1.Image, d v1.Descriptor, diffID v1.Has
 	return files, nil
 }
 
+// inBase tells whether the base has a file, or a directory, of the name: what lies there
+// is no program.
+func inBase(at string, h *tar.Header) bool {
+	if h.Typeflag == tar.TypeReg {
+		return h.Mode&0o111 == 0 && (strings.HasPrefix(at, zones+"/") ||
+			slices.Contains([]string{"/etc/group", "/etc/nsswitch.conf", "/etc/passwd", certificates}, at))
+	}
+	for _, dir := range []string{path.Dir(certificates), home, "/root", "/tmp", plan.BinDir, zones} {
+		if at == dir || strings.HasPrefix(dir, at+"/") {
+			return true
+		}
+	}
+	return strings.HasPrefix(at, zones+"/")
+}
+
 // binaries hashes the files in plan.BinDir: path → digest, or an empty one for what is
 // not executable. A layer with anything by which it could put something else there is
-// refused: links, also on the way, removals, directories below.
+// refused: links, also on the way, removals, directories below; and so is one with what
+// the base does not have either.
 func binaries(layer *tar.Reader) (map[string]release.Digest, error) {
 	out := map[string]release.Digest{}
 	for n := 0; ; n++ {
@@ -310,7 +351,7 @@ func binaries(layer *tar.Reader) (map[string]release.Digest, error) {
 		case n > maxEntries:
 			return nil, fmt.Errorf("more than %d entries", maxEntries)
 		case !regular && !directory, regular && above, h.Mode&0o6000 != 0, strings.HasPrefix(path.Base(at), ".wh."),
-			slices.Contains(strings.Split(h.Name, "/"), ".."), inside && (directory || path.Dir(at) != plan.BinDir):
+			slices.Contains(strings.Split(h.Name, "/"), ".."), inside && (directory || path.Dir(at) != plan.BinDir), !inside && !inBase(at, h):
 			return nil, fmt.Errorf("entry %.200q: a release makes none such", h.Name)
 		case inside:
 			sum := sha256.New()

@@ -156,6 +156,25 @@ func TestInspectRefusesForgeries(t *testing.T) {
 			f.manifest.Layers = append(f.manifest.Layers, f.manifest.Layers[0])
 			f.config.RootFS.DiffIDs = append(f.config.RootFS.DiffIDs, other)
 		}, `two digests of its content`},
+		// What the programs are started with, and what lies beside them.
+		{"entrypoint elsewhere", func(f *forged) { f.config.Config.Entrypoint = []string{"/tmp/evil"} }, `entrypoint ["/tmp/evil"]: want one of its programs`},
+		{"entrypoint that is not there", func(f *forged) { f.config.Config.Entrypoint = []string{"/usr/local/bin/evil"} }, `entrypoint ["/usr/local/bin/evil"]: want one of its programs`},
+		{"entrypoint with arguments", func(f *forged) { f.config.Config.Entrypoint = append(f.config.Config.Entrypoint, "--evil") }, `"--evil"]: want one of its programs`},
+		{"no entrypoint", func(f *forged) { f.config.Config.Entrypoint = nil }, `entrypoint []: want one of its programs`},
+		{"user", func(f *forged) { f.config.Config.User = "0" }, `its configuration is none that a release makes`},
+		{"environment", func(f *forged) { f.config.Config.Env = append(f.config.Config.Env, "LD_PRELOAD=/tmp/evil.so") }, `its configuration is none that a release makes`},
+		{"command", func(f *forged) { f.config.Config.Cmd = []string{"--evil"} }, `its configuration is none that a release makes`},
+		{"working directory", func(f *forged) { f.config.Config.WorkingDir = "/tmp" }, `its configuration is none that a release makes`},
+		{"trigger", func(f *forged) { f.config.Config.OnBuild = []string{"RUN evil"} }, `its configuration is none that a release makes`},
+		{"file elsewhere", func(f *forged) {
+			f.layerOf(t, tar.Header{Typeflag: tar.TypeReg, Name: "etc/ld.so.preload", Mode: 0o644})
+		}, `entry "etc/ld.so.preload": a release makes none such`},
+		{"program elsewhere", func(f *forged) {
+			f.layerOf(t, tar.Header{Typeflag: tar.TypeReg, Name: "usr/share/zoneinfo/evil", Mode: 0o755})
+		}, `entry "usr/share/zoneinfo/evil": a release makes none such`},
+		{"directory elsewhere", func(f *forged) {
+			f.layerOf(t, tar.Header{Typeflag: tar.TypeDir, Name: "opt/", Mode: 0o755})
+		}, `entry "opt/": a release makes none such`},
 		{"symbolic link", func(f *forged) {
 			f.layerOf(t, tar.Header{Typeflag: tar.TypeSymlink, Name: "bin", Linkname: "usr/local/bin"})
 		}, `entry "bin": a release makes none such`},
@@ -237,6 +256,8 @@ func TestLayersThatAReleaseNeverMakes(t *testing.T) {
 		{Typeflag: tar.TypeDir, Name: "usr/local/bin/hello/", Mode: 0o755},
 		file("usr/local/bin/a/b"), file("usr/local/bin"), file("usr"), file("usr/local/bin/.wh.hello"), file("usr/.wh..wh..opq"),
 		file("tmp/../usr/local/bin/hello"), file(".."),
+		file("etc/passwd"), file("tmp/x"), file("home/nonroot/.profile"), file("lib/evil.so"), file("usr/share/zoneinfo"),
+		{Typeflag: tar.TypeReg, Name: "etc/shadow", Mode: 0o644}, {Typeflag: tar.TypeDir, Name: "usr/bin/", Mode: 0o755},
 	} {
 		var out bytes.Buffer
 		w := tar.NewWriter(&out)
@@ -252,11 +273,26 @@ func TestLayersThatAReleaseNeverMakes(t *testing.T) {
 	}
 }
 
+// A layout on disk may hold what would be waited for, such as a pipe.
+func TestInspectLayoutOpensFilesOnly(t *testing.T) {
+	for _, name := range []string{"index.json", "oci-layout", filepath.Join("blobs", "sha256", strings.Repeat("0", 64)), "other"} {
+		img := built(t, spec(t, "linux/amd64"))
+		path := filepath.Join(img.Layout, name)
+		_ = os.Remove(path) // where it is there
+		if err := os.Symlink(os.DevNull, path); err != nil {
+			t.Fatal(err)
+		}
+		if _, err := InspectLayout(t.Context(), img.Layout); err == nil || !strings.Contains(err.Error(), "neither a file nor a directory") {
+			t.Errorf("%s: error %v", name, err)
+		}
+	}
+}
+
 func TestLayersAreBounded(t *testing.T) {
 	var out bytes.Buffer
 	w := tar.NewWriter(&out)
 	for range maxEntries + 2 {
-		if err := w.WriteHeader(&tar.Header{Typeflag: tar.TypeDir, Name: "a/"}); err != nil {
+		if err := w.WriteHeader(&tar.Header{Typeflag: tar.TypeDir, Name: "etc/"}); err != nil {
 			t.Fatal(err)
 		}
 	}

@@ -2,13 +2,10 @@ package image
 
 import (
 	"bytes"
-	"cmp"
 	"context"
 	"encoding/json"
 	"errors"
 	"fmt"
-	"io"
-	"net/http"
 	"regexp"
 	"slices"
 	"strings"
@@ -17,7 +14,6 @@ import (
 	"github.com/google/go-containerregistry/pkg/name"
 	v1 "github.com/google/go-containerregistry/pkg/v1"
 	"github.com/google/go-containerregistry/pkg/v1/remote"
-	"github.com/google/go-containerregistry/pkg/v1/remote/transport"
 	"github.com/google/go-containerregistry/pkg/v1/static"
 	"github.com/google/go-containerregistry/pkg/v1/types"
 
@@ -37,22 +33,11 @@ const (
 	emptyConfiguration = "{}"
 )
 
-// What is read of the referrers of an image at most.
 const (
-	maxReferrers    = 128      // that may be bundles
-	maxBundle       = 4 << 20  // bytes of one
-	maxBundles      = 32 << 20 // bytes of all
-	maxAttachments  = 3        // how often a referrer is written until the registry lists it
+	maxBundle       = 4 << 20 // bytes of a bundle
+	maxAttachments  = 3       // how often a referrer is written until the registry lists it
 	attachmentPause = time.Second
 )
-
-// Referrer is a Sigstore bundle that a registry keeps beside an image. Nothing of it is
-// proven before the bundle is verified.
-type Referrer struct {
-	Digest        release.Digest // of its manifest
-	PredicateType string         // as its manifest says; empty where it does not
-	Bundle        []byte         // JSON
-}
 
 // Exists tells whether a registry has what a reference of the form
 // registry/path@sha256:… names. Any other form is an error.
@@ -260,130 +245,4 @@ func list(subject name.Digest, options []remote.Option) ([]v1.Descriptor, error)
 		return nil, fmt.Errorf("reading the list of referrers: media type %.200q: want %s", m.MediaType, types.OCIImageIndex)
 	}
 	return m.Manifests, nil
-}
-
-// Referrers reads the Sigstore bundles that a registry keeps beside the manifest or
-// index that a reference of the form registry/path@sha256:… names, sorted by digest;
-// none where the registry does not have that either. Other referrers are left out. All
-// of it is compared with its digests, and bounded: what contradicts itself, or is more
-// than anybody attaches, is an error.
-func Referrers(ctx context.Context, reference string, a Access) ([]Referrer, error) {
-	ctx, cancel := context.WithTimeout(ctx, callTimeout)
-	defer cancel()
-	const doing = "reading the bundles of"
-	ref, err := a.exact(reference)
-	if err != nil {
-		return nil, fmt.Errorf("%s image: %w", doing, err)
-	}
-	options := a.referring(ctx, ref.Context())
-	listed, err := list(ref, options)
-	if err != nil {
-		return nil, explain(doing, ref, err)
-	}
-	digests, err := candidates(listed)
-	if err != nil {
-		return nil, fmt.Errorf("%s %q: %w", doing, ref, err)
-	}
-	puller, err := remote.NewPuller(options...)
-	if err != nil {
-		return nil, fmt.Errorf("%s %q: %w", doing, ref, err)
-	}
-	var out []Referrer
-	total := 0
-	for _, digest := range digests {
-		r, err := fetch(ctx, puller, ref, digest)
-		if gone := (*transport.Error)(nil); errors.As(err, &gone) && gone.StatusCode == http.StatusNotFound {
-			// The image may well be there, so this is no NotFoundError.
-			return nil, fmt.Errorf("%s %q: referrer %s is listed but not there: %w", doing, ref, digest, err)
-		}
-		if err != nil {
-			return nil, explain(doing, ref, fmt.Errorf("referrer %s: %w", digest, err))
-		}
-		if r == nil {
-			continue
-		}
-		if total += len(r.Bundle); total > maxBundles {
-			return nil, fmt.Errorf("%s %q: they have more than %d bytes", doing, ref, maxBundles)
-		}
-		out = append(out, *r)
-	}
-	return out, nil
-}
-
-// candidates are the referrers that may be bundles, sorted. Clients that write the list
-// themselves often give the type of the configuration instead of the artifact's.
-func candidates(listed []v1.Descriptor) ([]v1.Hash, error) {
-	var out []v1.Hash
-	for _, d := range listed {
-		if d.ArtifactType == bundleType || d.ArtifactType == emptyType || d.ArtifactType == "" {
-			out = append(out, d.Digest)
-		}
-	}
-	slices.SortFunc(out, func(a, b v1.Hash) int { return cmp.Compare(a.String(), b.String()) })
-	out = slices.Compact(out)
-	if len(out) > maxReferrers {
-		return nil, fmt.Errorf("%d referrers that may be bundles; %d are read at most", len(out), maxReferrers)
-	}
-	return out, nil
-}
-
-// fetch reads one referrer; nil when it is no Sigstore bundle.
-func fetch(ctx context.Context, puller *remote.Puller, subject name.Digest, digest v1.Hash) (*Referrer, error) {
-	id, err := release.ParseDigest(digest.String())
-	if err != nil {
-		return nil, err
-	}
-	d, err := puller.Get(ctx, subject.Context().Digest(string(id)))
-	if err != nil {
-		return nil, err
-	}
-	var m v1.Manifest
-	if err := document(d.Manifest, hash(id), &m); err != nil {
-		return nil, fmt.Errorf("reading its manifest: %w", err)
-	}
-	switch {
-	case m.ArtifactType != bundleType:
-		return nil, nil
-	case m.Subject == nil || m.Subject.Digest.String() != subject.DigestStr():
-		return nil, fmt.Errorf("it belongs to another image")
-	case len(m.Layers) != 1 || m.Layers[0].MediaType != bundleType:
-		return nil, fmt.Errorf("want one layer in it, of type %s", bundleType)
-	case m.Layers[0].Size < 0 || m.Layers[0].Size > maxBundle:
-		return nil, fmt.Errorf("its bundle has %d bytes; %d are read at most", m.Layers[0].Size, maxBundle)
-	}
-	bundle, err := blob(ctx, puller, subject.Context(), m.Layers[0])
-	if err != nil {
-		return nil, fmt.Errorf("reading its bundle: %w", err)
-	}
-	predicateType := m.Annotations[predicateNote]
-	if _, err := notesOf(bundle, cmp.Or(predicateType, "unknown")); err != nil {
-		return nil, err
-	}
-	return &Referrer{Digest: id, PredicateType: predicateType, Bundle: bundle}, nil
-}
-
-// blob reads a blob from its repository, not from the addresses that a descriptor may
-// name, and compares it with its descriptor.
-func blob(ctx context.Context, puller *remote.Puller, repository name.Repository, d v1.Descriptor) ([]byte, error) {
-	layer, err := puller.Layer(ctx, repository.Digest(d.Digest.String()))
-	if err != nil {
-		return nil, err
-	}
-	content, err := layer.Compressed()
-	if err != nil {
-		return nil, err
-	}
-	defer content.Close() //nolint:errcheck // only read
-	text, err := io.ReadAll(io.LimitReader(content, d.Size+1))
-	if err != nil {
-		return nil, err
-	}
-	got, _, err := v1.SHA256(bytes.NewReader(text))
-	if err != nil {
-		return nil, err
-	}
-	if int64(len(text)) != d.Size || got != d.Digest {
-		return nil, fmt.Errorf("want %d bytes of digest %s; it has other ones", d.Size, d.Digest)
-	}
-	return text, nil
 }

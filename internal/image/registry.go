@@ -132,8 +132,26 @@ func CheckPush(ctx context.Context, repository string, a Access) error {
 	if inner == nil {
 		inner = remote.DefaultTransport
 	}
-	err = remote.CheckPushPermission(ref, a.keychain(parsed), bound{ctx, &guard{inner: inner, insecure: a.Insecure}})
-	return explain("checking that images may be pushed to", ref, err)
+	for try := 1; ; try++ { // the library repeats no call of these
+		err = remote.CheckPushPermission(ref, a.keychain(parsed), bound{ctx, &guard{inner: inner, insecure: a.Insecure}})
+		if err == nil || try == maxChecks || !passing(err) {
+			return explain("checking that images may be pushed to", ref, err)
+		}
+		select {
+		case <-time.After(time.Second << (try - 1)):
+		case <-ctx.Done():
+			return context.Cause(ctx)
+		}
+	}
+}
+
+// maxChecks is how often a registry is asked that does not answer, or not well.
+const maxChecks = 3
+
+// passing tells whether a failure may be gone in a moment.
+func passing(err error) bool {
+	var e *transport.Error
+	return !errors.As(err, &e) || e.Temporary() || e.StatusCode >= http.StatusInternalServerError
 }
 
 // bound gives requests a context, which the library lacks; but for those that take back

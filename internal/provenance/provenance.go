@@ -16,6 +16,8 @@
 //     module, sorted by path and version, with the h1 sum of go.sum as a dirHash
 //     (https://github.com/in-toto/attestation/blob/main/spec/v1/digest_set.md). A
 //     module without a sum is one whose source the commit holds.
+//   - byproducts are the image, where there is one: the repository of the image's plan
+//     with the digest of the index. It is no subject, because it is no file.
 package provenance
 
 import (
@@ -58,6 +60,7 @@ type Run struct {
 	Finished     time.Time         // not before Started
 	Inputs       map[string]string // external parameters beyond the plan; never a secret
 	Modules      []Module          // compiled into the binaries, in any order
+	Image        *release.Image    // made beside the subjects; nil where the plan has none
 }
 
 // Module is a Go module that was compiled in.
@@ -85,6 +88,9 @@ func New(p plan.Plan, subjects []release.Asset, run Run) (Statement, error) {
 	}
 	details, err := detailsOf(run)
 	if err != nil {
+		return Statement{}, err
+	}
+	if details.Byproducts, err = byproductsOf(p, run.Image); err != nil {
 		return Statement{}, err
 	}
 	doc.Predicate = predicate{
@@ -162,6 +168,22 @@ func imageOf(p plan.ImagePlan) *image {
 		out.Labels = append(out.Labels, label{name, p.Labels[name]})
 	}
 	return out
+}
+
+// byproductsOf names the image that was made, which must be the planned one: a release
+// whose statement names none could not be told from one with another image.
+func byproductsOf(p plan.Plan, made *release.Image) ([]descriptor, error) {
+	switch {
+	case p.Image == nil && made == nil:
+		return nil, nil
+	case p.Image == nil || made == nil || made.Repository != p.Image.Repository:
+		return nil, fmt.Errorf("describing the image: want the one of the plan of %q", p.Tag)
+	}
+	digest, err := release.ParseDigest(string(made.Digest))
+	if err != nil {
+		return nil, fmt.Errorf("describing the image %q: %w", made.Repository, err)
+	}
+	return []descriptor{{Name: made.Repository, Digest: map[string]string{"sha256": digest.Hex()}}}, nil
 }
 
 // commitForm is SHA-1 or SHA-256 as git writes them.

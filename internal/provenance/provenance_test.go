@@ -8,6 +8,7 @@ import (
 	"maps"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -24,6 +25,9 @@ import (
 var update = flag.Bool("update", false, "write the golden files")
 
 const commit = "3c1a5b6d7e8f90123456789abcdef0123456789a"
+
+// exampleImage is the digest of the example's image index.
+const exampleImage = release.Digest("sha256:abababababababababababababababababababababababababababababababab")
 
 func examplePlan() plan.Plan {
 	return plan.Plan{
@@ -76,6 +80,7 @@ func exampleRun() Run {
 		InvocationID: "https://github.com/octo-org/octo-repo/actions/runs/7234567890/attempts/1",
 		Started:      started, Finished: started.Add(42 * time.Second),
 		Inputs: map[string]string{"draft": "true", "args": "release"},
+		Image:  &release.Image{Repository: "ghcr.io/octo-org/octo-repo", Digest: exampleImage},
 		Modules: []Module{
 			{Path: "golang.org/x/mod", Version: "v0.41.0", Sum: "h1:Khu2En+0gcYPZ2kuIihfswbzxv/mIHXgzPZ018Oty48="},
 			{Path: "github.com/octo-org/local"},
@@ -149,6 +154,7 @@ func TestAccessors(t *testing.T) {
 		"tag":            {s.Tag(), "v1.2.3"},
 		"toolchain":      {s.Toolchain(), "go1.26.3"},
 		"content digest": {string(s.ContentDigest()), string(content)},
+		"module":         {s.Module(), "github.com/octo-org/octo-repo"},
 	} {
 		if pair[0] != pair[1] {
 			t.Errorf("%s: %q, want %q", what, pair[0], pair[1])
@@ -160,6 +166,57 @@ func TestAccessors(t *testing.T) {
 	}
 	if got := s.Subjects(); !maps.Equal(got, want) {
 		t.Errorf("subjects %v, want %v", got, want)
+	}
+	if repository, digest := s.Image(); repository != "ghcr.io/octo-org/octo-repo" || digest != exampleImage {
+		t.Errorf("image %q, %q", repository, digest)
+	}
+}
+
+// The image is the byproduct that has the name of the plan's: a statement that does not
+// name exactly one names none.
+func TestImage(t *testing.T) {
+	without := func(p *plan.Plan, r *Run) { p.Image, r.Image = nil, nil }
+	for name, c := range map[string]struct {
+		of     func(*plan.Plan, *Run)
+		change func(*document)
+		want   bool
+	}{
+		"as written": {nil, func(*document) {}, true},
+		"among others": {nil, func(d *document) {
+			d.Predicate.RunDetails.Byproducts = append(d.Predicate.RunDetails.Byproducts, descriptor{Name: "log"})
+		}, true},
+		"no image":        {without, func(*document) {}, false},
+		"no byproduct":    {nil, func(d *document) { d.Predicate.RunDetails.Byproducts = nil }, false},
+		"of another name": {nil, func(d *document) { d.Predicate.RunDetails.Byproducts[0].Name = "ghcr.io/evil/x" }, false},
+		"in no plan":      {nil, func(d *document) { d.Predicate.BuildDefinition.ExternalParameters.Image = nil }, false},
+		"without digest":  {nil, func(d *document) { d.Predicate.RunDetails.Byproducts[0].Digest = nil }, false},
+		"other digest":    {nil, func(d *document) { d.Predicate.RunDetails.Byproducts[0].Digest = map[string]string{"sha256": "AB"} }, false},
+		"named twice": {nil, func(d *document) {
+			d.Predicate.RunDetails.Byproducts = append(d.Predicate.RunDetails.Byproducts, d.Predicate.RunDetails.Byproducts[0])
+		}, false},
+	} {
+		t.Run(name, func(t *testing.T) {
+			p, run := examplePlan(), exampleRun()
+			if c.of != nil {
+				c.of(&p, &run)
+			}
+			s, err := New(p, exampleAssets(), run)
+			if err != nil {
+				t.Fatal(err)
+			}
+			c.change(&s.doc)
+			text, err := s.JSON()
+			if err != nil {
+				t.Fatal(err)
+			}
+			if s, err = Parse(text); err != nil {
+				t.Fatal(err)
+			}
+			repository, digest := s.Image()
+			if got := repository != "" && digest == exampleImage; got != c.want || !got && repository+string(digest) != "" {
+				t.Errorf("image %q, %q", repository, digest)
+			}
+		})
 	}
 }
 
@@ -192,7 +249,7 @@ func conforms(t *testing.T, text []byte) {
 	if err := predicate.Validate(); err != nil {
 		t.Error(err)
 	}
-	for _, d := range predicate.GetBuildDefinition().GetResolvedDependencies() {
+	for _, d := range slices.Concat(predicate.GetBuildDefinition().GetResolvedDependencies(), predicate.GetRunDetails().GetByproducts()) {
 		if err := d.Validate(); err != nil {
 			t.Errorf("%s: %v", d.GetUri(), err)
 		}
@@ -226,6 +283,10 @@ func TestNewRefuses(t *testing.T) {
 		"module sum":          {func(_ *plan.Plan, _ *[]release.Asset, r *Run) { r.Modules[0].Sum = "h1:AAAA" }, "golang.org/x/mod"},
 		"module unnamed":      {func(_ *plan.Plan, _ *[]release.Asset, r *Run) { r.Modules[0].Path = "" }, "want a path"},
 		"sum, no version":     {func(_ *plan.Plan, _ *[]release.Asset, r *Run) { r.Modules[0].Version = "" }, "want a path"},
+		"no image":            {func(_ *plan.Plan, _ *[]release.Asset, r *Run) { r.Image = nil }, "describing the image"},
+		"image, not planned":  {func(p *plan.Plan, _ *[]release.Asset, _ *Run) { p.Image = nil }, "describing the image"},
+		"another image":       {func(_ *plan.Plan, _ *[]release.Asset, r *Run) { r.Image.Repository = "ghcr.io/octo-org/other" }, "describing the image"},
+		"image's digest":      {func(_ *plan.Plan, _ *[]release.Asset, r *Run) { r.Image.Digest = "sha256:12" }, "describing the image"},
 		"inputs but for case": {func(_ *plan.Plan, _ *[]release.Asset, r *Run) { r.Inputs["DRAFT"] = "" }, "stands twice"},
 	} {
 		t.Run(name, func(t *testing.T) {

@@ -90,8 +90,9 @@ type descriptor struct {
 }
 
 type runDetails struct {
-	Builder  builder  `json:"builder"`
-	Metadata metadata `json:"metadata"`
+	Builder    builder      `json:"builder"`
+	Metadata   metadata     `json:"metadata"`
+	Byproducts []descriptor `json:"byproducts,omitempty"`
 }
 
 type builder struct {
@@ -144,6 +145,29 @@ func (s Statement) Repository() string {
 
 // Tag is the tag that was asked for.
 func (s Statement) Tag() string { return s.doc.Predicate.BuildDefinition.ExternalParameters.Tag }
+
+// Module is the path of the module that was built, or empty.
+func (s Statement) Module() string { return s.doc.Predicate.BuildDefinition.ExternalParameters.Module }
+
+// Image is the image that was made: where it was to be pushed, and the digest of its
+// index. Both are empty where the statement does not name exactly one such digest.
+func (s Statement) Image() (repository string, index release.Digest) {
+	planned := s.doc.Predicate.BuildDefinition.ExternalParameters.Image
+	if planned == nil || planned.Repository == "" {
+		return "", ""
+	}
+	for _, d := range s.doc.Predicate.RunDetails.Byproducts {
+		if d.Name != planned.Repository {
+			continue
+		}
+		digest, err := release.ParseDigest(d.Digest["sha256"])
+		if err != nil || repository != "" {
+			return "", ""
+		}
+		repository, index = d.Name, digest
+	}
+	return repository, index
+}
 
 // Commit is the full hash of the commit that was built: of the first dependency,
 // which must be a git repository. It is empty where the statement names none.

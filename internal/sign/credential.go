@@ -1,6 +1,7 @@
 package sign
 
 import (
+	"cmp"
 	"context"
 	"crypto/ecdsa"
 	"crypto/elliptic"
@@ -225,7 +226,7 @@ func (s *Signer) expect(claimed certificate.Summary) ([]rules, error) {
 	for _, r := range out {
 		if err := r.check(claimed); err != nil {
 			return nil, release.Reject(
-				"the workflow must run for what is released: its tag, or the commit that the tag names",
+				cmp.Or(release.HintOf(err), "the workflow must run for what is released: its tag, or the commit that the tag names"),
 				"checking the identity token: %w", err)
 		}
 	}

@@ -9,6 +9,8 @@ import (
 	"strings"
 
 	"github.com/sigstore/sigstore-go/pkg/fulcio/certificate"
+
+	"github.com/org/pgo-release/internal/release"
 )
 
 // Issuer is the only token issuer whose identities are accepted: GitHub Actions.
@@ -130,7 +132,11 @@ func (r rules) check(c certificate.Summary) error {
 	case c.SourceRepositoryDigest != r.commit:
 		return differ("commit", c.SourceRepositoryDigest, r.commit)
 	case c.SourceRepositoryRef == "" || !slices.Contains(r.refs, c.SourceRepositoryRef):
-		return differ("ref", c.SourceRepositoryRef, strings.Join(r.refs, " or "))
+		err := differ("ref", c.SourceRepositoryRef, strings.Join(r.refs, " or "))
+		if branch, ok := strings.CutPrefix(c.SourceRepositoryRef, "refs/heads/"); ok {
+			err = &release.Problem{Err: err, Tip: fmt.Sprintf("--branches NAME accepts what was dispatched from a branch, here %q", branch)}
+		}
+		return err
 	}
 	return nil
 }

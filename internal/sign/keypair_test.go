@@ -5,6 +5,7 @@ import (
 	"crypto/elliptic"
 	"crypto/rand"
 	"crypto/x509"
+	"encoding/json"
 	"encoding/pem"
 	"os"
 	"path/filepath"
@@ -12,6 +13,8 @@ import (
 	"testing"
 
 	"github.com/sigstore/cosign/v2/pkg/cosign"
+	prototrustroot "github.com/sigstore/protobuf-specs/gen/pb-go/trustroot/v1"
+	"github.com/sigstore/sigstore-go/pkg/root"
 
 	"github.com/org/pgo-release/internal/rehearsal/sigstore"
 	"github.com/org/pgo-release/internal/release"
@@ -113,7 +116,7 @@ func TestKeyPair(t *testing.T) {
 		digest release.Digest
 		want   string
 	}{
-		"other key":               {foreign, silent, blob(0).Digest, "checking against the trusted root"},
+		"other key":               {foreign, silent, blob(0).Digest, `signer: found "key SHA256:`},
 		"other digest":            {own, silent, blob(1).Digest, "digest: found"},
 		"other kind":              {own, silentAttestation, blob(0).Digest, "content: found"},
 		"certificate":             {own, keyless, blob(0).Digest, `signer: found "a certificate"`},
@@ -123,6 +126,92 @@ func TestKeyPair(t *testing.T) {
 		if _, err := c.trust.VerifyBlob(c.bundle, c.digest, identity()); err == nil || !strings.Contains(err.Error(), c.want) {
 			t.Errorf("%s: got %v, want an error with %q", name, err, c.want)
 		}
+	}
+}
+
+// stripped is a bundle without its log entries, or without its timestamps.
+func stripped(t *testing.T, text []byte, part string) []byte {
+	t.Helper()
+	var doc map[string]any
+	if err := json.Unmarshal(text, &doc); err != nil {
+		t.Fatal(err)
+	}
+	material := doc["verificationMaterial"].(map[string]any)
+	if _, ok := material[part]; !ok {
+		t.Fatalf("the bundle has no %q", part)
+	}
+	delete(material, part)
+	out, err := json.Marshal(doc)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return out
+}
+
+// TestKeyWithoutEntry: where there is a log, a signature that nobody could have seen is
+// none, of a key as well.
+func TestKeyWithoutEntry(t *testing.T) {
+	p, s := newPair(t), start(t, workflow())
+	instance := trustOf(t, s)
+	logged, attestation := p.signAndVerify(t, p.private, instance)
+	silent, _ := p.signAndVerify(t, p.private, Trust{})
+	noLogs, err := root.NewTrustedRoot(root.TrustedRootMediaType01, s.TrustedRoot.FulcioCertificateAuthorities(), s.TrustedRoot.CTLogs(),
+		s.TrustedRoot.TimestampingAuthorities(), nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for name, c := range map[string]struct {
+		instance Trust
+		bundle   []byte
+		want     string // empty: it holds
+	}{
+		"as it was":                      {instance, logged, ""},
+		"entry taken away":               {instance, stripped(t, logged, "tlogEntries"), "log entry: found none"},
+		"entry and timestamp taken away": {instance, stripped(t, stripped(t, logged, "tlogEntries"), "timestampVerificationData"), "log entry: found none"},
+		"never logged":                   {instance, silent, "log entry: found none"},
+		"for verifying only":             {Trust{root: instance.root}, silent, "log entry: found none"},
+		"log is where to sign":           {Trust{root: noLogs, config: instance.config}, silent, "log entry: found none"},
+		"no instance":                    {Trust{}, silent, ""},
+		"an instance without logs":       {Trust{root: noLogs}, silent, ""},
+	} {
+		trust, err := LoadPublicKey(p.public, p.getenv, c.instance)
+		if err != nil {
+			t.Fatal(err)
+		}
+		_, err = trust.VerifyBlob(c.bundle, blob(0).Digest, Identity{})
+		if c.want == "" && err != nil || c.want != "" && (err == nil || !strings.Contains(err.Error(), c.want)) {
+			t.Errorf("%s: %v, want %q", name, err, c.want)
+		}
+	}
+	trust, err := LoadPublicKey(p.public, p.getenv, instance)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, _, err := trust.VerifyStatement(stripped(t, attestation, "tlogEntries"), blob(0).Digest, Identity{}); err == nil || !strings.Contains(err.Error(), "log entry: found none") {
+		t.Errorf("statement: %v", err)
+	}
+}
+
+// TestKeyWithoutServiceOfLog: who trusts a log and names none to sign with is told before
+// anything is signed, not by whoever verifies.
+func TestKeyWithoutServiceOfLog(t *testing.T) {
+	p, s := newPair(t), start(t, workflow())
+	instance := trustOf(t, s)
+	var err error
+	none := root.ServiceConfiguration{Selector: prototrustroot.ServiceSelector_ANY}
+	if instance.config, err = root.NewSigningConfig(root.SigningConfigMediaType02, nil, nil, nil, none, nil, none); err != nil {
+		t.Fatal(err)
+	}
+	k, err := LoadKey(p.private, p.getenv)
+	if err != nil {
+		t.Fatal(err)
+	}
+	signer, err := NewKeySigner(k, instance, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := signer.Blob(t.Context(), blob(0)); err == nil || !strings.Contains(err.Error(), "choosing a transparency log") {
+		t.Errorf("got %v", err)
 	}
 }
 

@@ -213,7 +213,7 @@ func (s *Signer) bundle(ctx context.Context, current *credential, content sign.C
 func (s *Signer) addLogs(ctx context.Context, options *sign.BundleOptions) (witnessed bool, err error) {
 	config := s.trust.config
 	urls := config.RekorLogURLs()
-	if len(urls) == 0 && (s.trust.logless() || s.trust.key != nil) {
+	if len(urls) == 0 && (s.trust.logless() || s.trust.key != nil && !s.trust.logs()) {
 		return false, nil
 	}
 	logs, err := root.SelectServices(urls, config.RekorLogURLsConfig(), sign.RekorAPIVersions, s.now())

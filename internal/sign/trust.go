@@ -36,7 +36,8 @@ import (
 // A trusted root decides what a signature needs beside a certificate: its SCT, an
 // entry in a transparency log, and a witnessed time. One that names no log at all, of
 // neither kind, is an instance that keeps none, as GitHub's own is: there, a signed
-// timestamp takes their place.
+// timestamp takes their place. What a key signed needs an entry where the trusted root
+// names a log, or the signing config does.
 type Trust struct {
 	root   root.TrustedMaterial
 	config *root.SigningConfig // nil: for verifying only
@@ -46,6 +47,12 @@ type Trust struct {
 // logless tells whether the instance keeps no logs.
 func (t Trust) logless() bool {
 	return t.root != nil && len(t.root.RekorLogs()) == 0 && len(t.root.CTLogs()) == 0
+}
+
+// logs tells whether what a key signs goes into a log: an instance that knows one, or names
+// one to sign with, keeps its signatures where their owner can see them.
+func (t Trust) logs() bool {
+	return t.root != nil && len(t.root.RekorLogs()) > 0 || t.config != nil && len(t.config.RekorLogURLs()) > 0
 }
 
 // LoadTrust reads a trusted root and a signing config from files in Sigstore's

@@ -11,7 +11,6 @@ import (
 
 	"github.com/sigstore/cosign/v2/pkg/cosign"
 	"github.com/sigstore/sigstore-go/pkg/bundle"
-	"github.com/sigstore/sigstore-go/pkg/fulcio/certificate"
 	"github.com/sigstore/sigstore-go/pkg/verify"
 
 	"github.com/org/pgo-release/internal/release"
@@ -42,6 +41,7 @@ func (s Signature) Signer() string {
 // good for choosing what to verify it with.
 type Origin struct {
 	Key       bool // a key, and no certificate
+	Certified bool // a certificate
 	GitHub    bool // GitHub's own Sigstore
 	Logged    bool // it has an entry in a log
 	Timed     bool // it has a signed timestamp
@@ -57,7 +57,7 @@ func OriginOf(text []byte) Origin {
 	var out Origin
 	if content, err := b.VerificationContent(); err == nil {
 		cert := content.Certificate()
-		out.Key = cert == nil
+		out.Key, out.Certified = cert == nil, cert != nil
 		out.GitHub = cert != nil && slices.Contains(cert.Issuer.Organization, "GitHub, Inc.")
 	}
 	entries, err := b.TlogEntries()
@@ -69,6 +69,24 @@ func OriginOf(text []byte) Origin {
 	return out
 }
 
+// Unverified is the statement that a bundle holds; nil where it holds none. Anybody may have
+// written it: like Origin, it is only good for choosing what to verify the bundle for.
+func Unverified(text []byte) []byte {
+	b, err := parseBundle(text)
+	if err != nil {
+		return nil
+	}
+	signed, err := b.SignatureContent()
+	if err != nil || signed.EnvelopeContent() == nil {
+		return nil
+	}
+	statement, err := signed.EnvelopeContent().RawEnvelope().DecodeB64Payload()
+	if err != nil {
+		return nil
+	}
+	return statement
+}
+
 // maxBundle bounds a bundle, in bytes. The largest hold a statement with all its
 // subjects, which is 8 MiB at most, in base64.
 const maxBundle = 16 << 20
@@ -76,7 +94,8 @@ const maxBundle = 16 << 20
 // VerifyBlob checks a bundle over a file with this digest: signature, certificate
 // with its SCT, log entry and timestamp against the trusted root, then the identity.
 // Where a public key is trusted, its signature is what counts: no identity is looked
-// at, and log entries must hold where the bundle has some. The error names the rule
+// at, and log entries must hold where the bundle has some, and be there where the trust
+// knows a log. The error names the rule
 // that does not hold, what was found and what was expected.
 func (t Trust) VerifyBlob(text []byte, digest release.Digest, want Identity) (Signature, error) {
 	expected, err := t.rules(want)
@@ -130,7 +149,8 @@ func (t Trust) verifyBlob(text []byte, digest release.Digest, want ...rules) (Si
 	// Only a hint, which the signature does not cover; but it says what is wrong
 	// where verification merely says that something is.
 	if found := hex.EncodeToString(message.Digest()); found != digest.Hex() {
-		return Signature{}, differ("digest", "sha256:"+found, string(digest))
+		return Signature{}, &release.Problem{Err: differ("digest", "sha256:"+found, string(digest)),
+			Tip: "the file was changed after it was signed, or the bundle is another file's"}
 	}
 	return t.verify(b, digest, want...)
 }
@@ -167,18 +187,18 @@ func parseBundle(text []byte) (*bundle.Bundle, error) {
 	if len(text) > maxBundle {
 		return nil, fmt.Errorf("size: %d bytes; at most %d are read", len(text), maxBundle)
 	}
+	if len(text) == 0 {
+		return nil, errors.New("parsing the bundle: not a Sigstore bundle: it is empty")
+	}
 	var b bundle.Bundle
 	if err := b.UnmarshalJSON(text); err != nil {
-		return nil, fmt.Errorf("parsing the bundle: %w", err)
+		return nil, fmt.Errorf("parsing the bundle: not a Sigstore bundle: %w", err)
 	}
 	return &b, nil
 }
 
 // verify is cosign's verification of a bundle, then all the rules.
 func (t Trust) verify(b *bundle.Bundle, digest release.Digest, want ...rules) (Signature, error) {
-	if t.root == nil {
-		return Signature{}, errors.New("there is no trusted root to verify against")
-	}
 	if len(want) == 0 && t.key == nil {
 		return Signature{}, errors.New("there is no identity to verify")
 	}
@@ -190,10 +210,13 @@ func (t Trust) verify(b *bundle.Bundle, digest release.Digest, want ...rules) (S
 	if err != nil {
 		return Signature{}, err
 	}
+	if t.root == nil {
+		return Signature{}, errors.New("there is no trusted root to verify against")
+	}
 	// Nothing is fetched, and the library does not look at the context.
 	result, err := cosign.VerifyNewBundle(context.Background(), options, verify.WithArtifactDigest("sha256", raw), b)
 	if err != nil {
-		return Signature{}, t.explain(err, b, want)
+		return Signature{}, t.explain(err, b, raw, want)
 	}
 	var sig Signature
 	if t.key != nil {
@@ -239,16 +262,19 @@ func (t Trust) options(b *bundle.Bundle, want []rules) (*cosign.CheckOpts, error
 	certified := content.Certificate() != nil
 	switch {
 	case t.key != nil && certified:
-		return nil, differ("signer", "a certificate", "key SHA256:"+t.key.hint)
+		return nil, &release.Problem{Err: differ("signer", "a certificate", "key SHA256:"+t.key.hint), Tip: "a workflow signed it: leave --key out"}
 	case t.key != nil:
 		entries, err := b.TlogEntries()
 		if err != nil {
 			return nil, fmt.Errorf("log entry: %w", err)
 		}
+		if len(entries) == 0 && t.logs() {
+			return nil, errNoEntry
+		}
 		options.SigVerifier, options.IgnoreTlog = t.key.verifier, len(entries) == 0
 		options.UseSignedTimestamps = options.UseSignedTimestamps && len(entries) > 0
 	case !certified:
-		return nil, differ("signer", "a key", "a certificate of "+want[0].readable)
+		return nil, &release.Problem{Err: differ("signer", "a key", "a certificate of "+want[0].readable), Tip: "pass the public key: --key FILE"}
 	default:
 		options.Identities = []cosign.Identity{{Issuer: Issuer, SubjectRegExp: want[0].workflow.String()}}
 		if t.logless() {
@@ -256,26 +282,4 @@ func (t Trust) options(b *bundle.Bundle, want []rules) (*cosign.CheckOpts, error
 		}
 	}
 	return options, nil
-}
-
-// explain puts a refusal into the words of the rules, where the library's say less.
-func (t Trust) explain(err error, b *bundle.Bundle, want []rules) error {
-	content, contentErr := b.VerificationContent()
-	if contentErr == nil && content.Certificate() != nil {
-		cert := content.Certificate()
-		var mismatch *verify.ErrNoMatchingCertificateIdentity
-		summary, summaryErr := certificate.SummarizeCertificate(cert)
-		if errors.As(err, &mismatch) && summaryErr == nil && len(want) > 0 {
-			// By then, the rest of the bundle has been verified.
-			if ruleErr := want[0].check(summary); ruleErr != nil {
-				return ruleErr
-			}
-		}
-		_, authority := verify.VerifyLeafCertificate(cert.NotBefore, cert, t.root)
-		if strings.Contains(err.Error(), "leaf certificate") && authority == nil {
-			return fmt.Errorf("time: found a witnessed time that is not in the life of the certificate, %s to %s (a clock is wrong)",
-				cert.NotBefore.UTC().Format(time.RFC3339), cert.NotAfter.UTC().Format(time.RFC3339))
-		}
-	}
-	return fmt.Errorf("checking against the trusted root: %w", err)
 }

@@ -1,0 +1,32 @@
+//go:build unix
+
+package dist
+
+import (
+	"errors"
+	"os"
+	"path/filepath"
+	"syscall"
+
+	"github.com/org/pgo-release/internal/release"
+)
+
+// Lock makes sure that no other run works on the output directory until unlock is called
+// or the process ends: the second of two is refused. The lock lies on the directory that
+// holds it, and leaves nothing behind.
+func (d Dir) Lock() (unlock func(), err error) {
+	f, err := os.Open(filepath.Dir(string(d)))
+	if err != nil {
+		return nil, d.failure("locking", err)
+	}
+	err = syscall.Flock(int(f.Fd()), syscall.LOCK_EX|syscall.LOCK_NB)
+	switch {
+	case err == nil:
+		return func() { _ = f.Close() }, nil
+	case errors.Is(err, syscall.EWOULDBLOCK):
+		err = &release.Problem{Err: errors.New("another run of pgo-release is at work on it"), Tip: "wait for that one to end, or work in another clone"}
+	case errors.Is(err, syscall.ENOTSUP), errors.Is(err, syscall.ENOLCK): // some network file systems have no locks
+		return func() { _ = f.Close() }, nil
+	}
+	return nil, errors.Join(d.failure("locking", err), f.Close())
+}
