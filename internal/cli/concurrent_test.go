@@ -154,14 +154,14 @@ func TestTwoRuns(t *testing.T) {
 			a.verified(t)
 		})
 	}
-	step := 3 // odd, so that it changes between before and after
+	step := 5 // odd, so that it changes between before and after
 	if testing.Short() {
 		step = 15
 	}
 	for n := 0; n < calls.seen; n += step {
 		interleave(n, -1, 0) // the second runs to its end
 	}
-	for n := 1; n < calls.seen; n += 3 * step {
+	for n := 1; n < calls.seen; n += 2 * step {
 		interleave(n, n, 0)
 		interleave(n, n+2, 2)
 	}

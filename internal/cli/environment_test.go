@@ -84,6 +84,11 @@ func TestPromotion(t *testing.T) {
 	if code != 0 || !strings.Contains(said, "::group::make") {
 		t.Fatalf("staging: exit code %d:\n%.4000s", code, said)
 	}
+	for _, want := range []string{"**A draft**, made for staging", "left a draft of v1.3.0"} {
+		if !strings.Contains(said, want) {
+			t.Errorf("staging does not say %q:\n%.4000s", want, said)
+		}
+	}
 	staged := j.released(t)
 	if !staged.Draft || j.tagged(t, "v1.3.0") != "" || len(staged.Images) != 1 || staged.Images["staging"] == "" {
 		t.Errorf("staging left %+v and the tag %q", staged, j.tagged(t, "v1.3.0"))

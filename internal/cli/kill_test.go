@@ -74,7 +74,7 @@ func stride(t *testing.T) int {
 		if testing.Short() {
 			return 20
 		}
-		return 4
+		return 5
 	case "all":
 		return 1
 	}
