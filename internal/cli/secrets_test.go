@@ -48,6 +48,7 @@ type job struct {
 	dir   string
 	stage *rehearsal.Stage
 	env   map[string]string
+	lag   int // how often the lists of GitHub do not show what is new
 }
 
 func newJob(t *testing.T) *job {

@@ -128,11 +128,15 @@ func TestUntaggable(t *testing.T) {
 		class  release.Class
 		texts  []string
 	}{
-		"rule":     {func(s *stage) { s.hub.RestrictTags("v*") }, release.Authorisation, []string{"git push origin v2.0.0", "Rules"}},
+		"rule": {func(s *stage) { s.hub.RestrictTags("v*") }, release.Authorisation, []string{"git push origin v2.0.0", "Rules"}},
+		"burned": {func(s *stage) {
+			s.release(`{"tag_name":"v2.0.0","target_commitish":"` + first + `"}`)
+			s.send(http.MethodDelete, s.hub.URL()+"repos/octo/hello/releases/1", "")
+		}, release.Rejected, []string{"never be used again", "next version"}},
 		"workflow": {func(s *stage) { s.hub.ChangeWorkflows(first) }, release.Authorisation, []string{"contents: write", "git push origin v2.0.0"}},
 	} {
 		t.Run(name, func(t *testing.T) {
-			s := start(t, nil)
+			s := start(t, func(r *hub.Repo) { r.Immutable = name == "burned" })
 			c.change(s)
 			client := s.newClient(s.hub.Issue(jobRights))
 			page, err := client.Open(t.Context(), github.Draft{Tag: "v2.0.0", Commit: first})
