@@ -65,34 +65,57 @@ type event struct {
 	} `json:"deployment"`
 }
 
-// event reads the event; where it cannot be read it says nothing.
-func (r *Runner) event() (e event) {
+// event reads the event; there is none where the environment names no file.
+func (r *Runner) event() (e event, err error) {
 	path := r.getenv("GITHUB_EVENT_PATH")
-	if info, err := os.Stat(path); err != nil || !info.Mode().IsRegular() || info.Size() > maxEvent {
-		return event{}
+	if path == "" {
+		return event{}, nil
+	}
+	info, err := os.Stat(path)
+	switch {
+	case err != nil:
+		return event{}, fmt.Errorf("reading the event: %w", err)
+	case !info.Mode().IsRegular() || info.Size() > maxEvent:
+		return event{}, fmt.Errorf("reading the event %q: want a file of at most %d bytes", path, maxEvent)
 	}
 	text, err := os.ReadFile(path)
-	if err != nil || json.Unmarshal(text, &e) != nil {
-		return event{}
+	if err == nil {
+		err = json.Unmarshal(text, &e)
 	}
-	return e
+	if err != nil {
+		return event{}, fmt.Errorf("reading the event %q: %w", path, err)
+	}
+	return e, nil
 }
 
-// Input is an input of a workflow that was dispatched, as text; empty where there is none.
-func (r *Runner) Input(name string) string {
+// Inputs are the inputs of a workflow that was dispatched, as text, by their names in
+// lower case; none for any other event. Nobody must guess what could not be read: where
+// to release may hang on it.
+func (r *Runner) Inputs() (map[string]string, error) {
 	if r.getenv("GITHUB_EVENT_NAME") != "workflow_dispatch" {
-		return ""
+		return nil, nil
 	}
-	value, ok := r.event().Inputs[name].(string)
-	if !ok {
-		return ""
+	e, err := r.event()
+	if err != nil {
+		return nil, err
 	}
-	return strings.TrimSpace(value)
+	out := map[string]string{}
+	for name, value := range e.Inputs {
+		text, ok := value.(string)
+		if !ok {
+			text = fmt.Sprint(value)
+		}
+		out[strings.ToLower(name)] = strings.TrimSpace(text)
+	}
+	return out, nil
 }
 
 // Environment is the environment of GitHub that the event deploys to; empty where the
 // event is no deployment.
-func (r *Runner) Environment() string { return r.event().Deployment.Environment }
+func (r *Runner) Environment() string {
+	e, _ := r.event()
+	return e.Deployment.Environment
+}
 
 // server is where the repository's pages are: https://github.com but on GitHub
 // Enterprise Server.

@@ -2,6 +2,7 @@ package cli
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -9,10 +10,12 @@ import (
 	"os"
 	"path/filepath"
 	"slices"
+	"strings"
 
 	"github.com/org/pgo-release/internal/dist"
 	"github.com/org/pgo-release/internal/engine"
 	"github.com/org/pgo-release/internal/github"
+	"github.com/org/pgo-release/internal/image"
 	"github.com/org/pgo-release/internal/pack"
 	"github.com/org/pgo-release/internal/plan"
 	"github.com/org/pgo-release/internal/provenance"
@@ -30,7 +33,7 @@ func (s *session) adopt(ctx context.Context, o outside, page *github.Page) (sign
 	if err != nil {
 		return release.Signed{}, false, err
 	}
-	if !engine.Adoptable(s.plan, held) {
+	if !engine.Adoptable(s.plan, held) || lacksNotes(*page, held) {
 		return release.Signed{}, false, s.unfinished(ctx, o, *page, held)
 	}
 	if err := s.dist.Renew(); err != nil {
@@ -49,10 +52,32 @@ func (s *session) adopt(ctx context.Context, o outside, page *github.Page) (sign
 	if err != nil || signed.Image == nil {
 		return signed, true, err
 	}
-	if _, index := proven.statement.Image(); index != signed.Image.Digest {
-		return signed, true, foreign(*page, fmt.Errorf("%s: it names the image %q, and of the programs follows %s", release.ProvenanceName, index, signed.Image.Digest))
+	signed.Image, err = s.sameImage(ctx, o, *page, *signed.Image, proven)
+	return signed, true, err
+}
+
+// lacksNotes tells whether the text of a draft points at an asset that is not there.
+func lacksNotes(page github.Page, held []release.Published) bool {
+	return page.Draft && strings.Contains(page.Body, release.NotesName) &&
+		!slices.ContainsFunc(held, func(h release.Published) bool { return h.Name == release.NotesName && h.Digest != "" })
+}
+
+// sameImage is the image that the provenance names: the one that was made of the programs
+// here, or else, where an earlier pgo-release made it with another base, what the registry
+// holds, whose programs are verified like everything else.
+func (s *session) sameImage(ctx context.Context, o outside, page github.Page, made release.Image, proven proof) (*release.Image, error) {
+	_, index := proven.statement.Image()
+	if index == made.Digest {
+		return &made, nil
 	}
-	return signed, true, nil
+	there, err := image.Exists(ctx, made.Repository+"@"+string(index), o.registry)
+	if err != nil {
+		return nil, err
+	}
+	if !there {
+		return nil, foreign(page, fmt.Errorf("%s: it names the image %q, which the registry does not have, and of the programs follows %s", release.ProvenanceName, index, made.Digest))
+	}
+	return &release.Image{Repository: made.Repository, Digest: index}, os.RemoveAll(made.Layout)
 }
 
 // adopter wires the workers to the edges of Adopt.
@@ -70,7 +95,7 @@ func (s *session) adopter(o outside, page github.Page, held []release.Published,
 		},
 		Trusted: func(ctx context.Context, dir string) error {
 			err := s.trusted(ctx, o, dir, proven)
-			if err != nil && ctx.Err() == nil && page.Draft {
+			if err != nil && ctx.Err() == nil {
 				return foreign(page, err)
 			}
 			return err
@@ -82,14 +107,21 @@ func (s *session) adopter(o outside, page github.Page, held []release.Published,
 	}
 }
 
-// foreign says that a draft is not this plan's.
+// foreign says that a page is not this plan's.
 func foreign(page github.Page, err error) error {
-	return release.Reject("look at the draft; to make the release anew in its place: --rebuild", "taking over the draft %s: %w", page.URL, err)
+	if !page.Draft {
+		return release.Reject("what is public is not changed; the way on is the next version", "taking over the release %s: %w", page.URL, err)
+	}
+	return release.Reject("to publish that draft, release the commit that it was made of (push the tag there); to make it anew in its place: --rebuild, or delete the draft",
+		"taking over the draft %s: %w", page.URL, err)
 }
 
 // unfinished demands of a draft that is to be finished that what it holds is of this
 // plan, as far as its provenance says, which is not believed for any other purpose.
 func (s *session) unfinished(ctx context.Context, o outside, page github.Page, held []release.Published) error {
+	if page.Immutable {
+		return foreign(page, errors.New("it is immutable, and not all of its files are there"))
+	}
 	i := slices.IndexFunc(held, func(h release.Published) bool { return h.Name == release.ProvenanceName && h.Digest != "" })
 	if i < 0 || !page.Draft || held[i].Size > maxKept {
 		return nil
@@ -108,9 +140,12 @@ func (s *session) unfinished(ctx context.Context, o outside, page github.Page, h
 	return nil
 }
 
-// ofPlan demands that a statement speaks of the session's plan.
+// ofPlan demands that a statement speaks of the session's plan. The Go that compiled may
+// be an earlier one: the bytes are there.
 func (s *session) ofPlan(statement provenance.Statement) error {
-	content, err := s.plan.Content()
+	p := s.plan
+	p.Toolchain = cmp.Or(statement.Toolchain(), p.Toolchain)
+	content, err := p.Content()
 	if err != nil {
 		return err
 	}

@@ -123,19 +123,19 @@ func (a *app) getenv(name string) string {
 
 // dispatched is getenv, with what somebody chose who dispatched the workflow in the place
 // of the action's inputs of that name, where the workflow does not pass them on.
-func (a *app) dispatched(name string) string {
-	value := a.getenv(name)
+func (a *app) dispatched() (func(name string) string, error) {
 	actions, inActions := action.Detect(a.getenv, io.Discard)
-	if !inActions || value != "" {
+	if !inActions {
+		return a.getenv, nil
+	}
+	chosen, err := actions.Inputs()
+	return func(name string) string {
+		value := a.getenv(name)
+		if value == "" && (name == "INPUT_ENVIRONMENT" || name == "INPUT_TAG") {
+			return chosen[strings.ToLower(strings.TrimPrefix(name, "INPUT_"))]
+		}
 		return value
-	}
-	switch name {
-	case "INPUT_ENVIRONMENT":
-		return actions.Input("environment")
-	case "INPUT_TAG":
-		return actions.Input("tag")
-	}
-	return ""
+	}, err
 }
 
 func (a *app) root() *cobra.Command {
@@ -203,8 +203,11 @@ func (a *app) command(c *cobra.Command, run func(ctx context.Context, args []str
 			}
 		}
 		a.name = name
-		var err error
-		if a.values, err = config.Resolve(name, given, a.dispatched); err != nil {
+		getenv, err := a.dispatched()
+		if err != nil {
+			return err
+		}
+		if a.values, err = config.Resolve(name, given, getenv); err != nil {
 			return err
 		}
 		a.reporter = a.newReporter()

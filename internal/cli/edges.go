@@ -6,16 +6,24 @@ import (
 	"github.com/org/pgo-release/internal/engine"
 	"github.com/org/pgo-release/internal/github"
 	"github.com/org/pgo-release/internal/image"
+	"github.com/org/pgo-release/internal/notes"
 	"github.com/org/pgo-release/internal/plan"
 	"github.com/org/pgo-release/internal/release"
 )
 
 // pages is GitHub as Ship sees it.
-type pages struct{ client *github.Client }
+type pages struct {
+	client *github.Client
+	again  bool // the release is made anew, in the place of a draft that may be of another commit
+}
 
 func (p pages) Open(ctx context.Context, pl plan.Plan, body string) (engine.Page, error) {
 	page, err := p.client.Open(ctx, github.Draft{
 		Tag: pl.Tag, Commit: pl.Commit, Title: pl.Title(), Body: body, Prerelease: pl.Verdict.Prerelease,
+		Again: p.again, Rewrite: func(found github.Page) bool {
+			_, edited := notes.Marked(found.Body)
+			return p.again && !edited && body != ""
+		},
 	})
 	return enginePage(page), err
 }
@@ -38,22 +46,25 @@ func (p pages) Settle(ctx context.Context, page engine.Page, own []release.Asset
 }
 
 func (p pages) Publish(ctx context.Context, page engine.Page, pl plan.Plan) (engine.Page, error) {
-	published, err := p.client.Publish(ctx, githubPage(page), pl.Verdict.Latest, pl.Verdict.Prerelease)
+	published, err := p.client.Publish(ctx, githubPage(page), pl.Commit, pl.Verdict.Latest, pl.Verdict.Prerelease)
 	return enginePage(published), err
 }
 
 func enginePage(p github.Page) engine.Page {
-	return engine.Page{ID: p.ID, Tag: p.Tag, URL: p.URL, Draft: p.Draft}
+	return engine.Page{ID: p.ID, Tag: p.Tag, URL: p.URL, Draft: p.Draft, Frozen: p.Immutable}
 }
 
 func githubPage(p engine.Page) github.Page {
-	return github.Page{ID: p.ID, Tag: p.Tag, URL: p.URL, Draft: p.Draft}
+	return github.Page{ID: p.ID, Tag: p.Tag, URL: p.URL, Draft: p.Draft, Immutable: p.Frozen}
 }
 
 // registry is an OCI registry as Ship sees it.
 type registry struct{ access image.Access }
 
 func (r registry) Push(ctx context.Context, img release.Image) error {
+	if img.Layout == "" { // it was found there
+		return nil
+	}
 	return image.Push(ctx, img, r.access)
 }
 

@@ -7,7 +7,7 @@ import (
 )
 
 // Pages is GitHub as Ship sees it in a release.
-func Pages(client *github.Client) engine.Releases { return pages{client} }
+func Pages(client *github.Client) engine.Releases { return pages{client: client} }
 
 // Registry is a registry as Ship sees it in a release.
 func Registry(access image.Access) engine.Registry { return registry{access} }

@@ -7,8 +7,10 @@ import (
 	"sync"
 
 	"github.com/org/pgo-release/internal/action"
+	"github.com/org/pgo-release/internal/engine"
 	"github.com/org/pgo-release/internal/github"
 	"github.com/org/pgo-release/internal/image"
+	"github.com/org/pgo-release/internal/notes"
 	"github.com/org/pgo-release/internal/release"
 	"github.com/org/pgo-release/internal/task"
 	"github.com/org/pgo-release/internal/version"
@@ -23,7 +25,9 @@ const preflightPhase = "preflight"
 func (s *session) preflight(ctx context.Context, o *outside) (page version.Page, found *github.Page, err error) {
 	errs := make([]error, 3)
 	var group sync.WaitGroup
-	if o.enlist != nil {
+	if o.enlist == nil {
+		errs[0] = s.checkEnvironment("")
+	} else {
 		group.Go(func() {
 			errs[0] = s.looked(ctx, "signing", func() (string, error) {
 				var environment string
@@ -64,20 +68,69 @@ func (s *session) looked(ctx context.Context, name string, look func() (string, 
 // there is what GitHub has of the release, and whether the token may write it.
 func (s *session) there(ctx context.Context, client *github.Client) (page version.Page, found *github.Page, text string, err error) {
 	page, found, err = s.elsewhere(ctx, client, s.plan.Tag)
-	errs := []error{err}
-	if page.Commit != "" && page.Commit != s.plan.Commit && !page.Published { // else it is for the policy to say
-		errs = append(errs, release.Reject("fetch the tags again (git fetch --tags --force), or release the next version",
-			"tag %q names commit %s on GitHub and %s here", s.plan.Tag, page.Commit, s.plan.Commit))
+	if err != nil {
+		return page, found, "", together([]error{err, client.CheckWrite(ctx, s.plan.Tag, s.plan.Verdict.Previous)})
 	}
-	switch {
-	case page.Published:
-		return page, found, found.URL + " is published; what is missing will be added", together(errs)
-	case found != nil:
+	if page.Published {
+		return page, found, found.URL + " is published; what is missing will be added", s.unchanged(page, *found)
+	}
+	text = "nothing there yet"
+	errs := []error{s.taggable(ctx, client, page)}
+	if found != nil {
 		text = found.URL + " is a draft; it will be finished"
-	default:
-		text = "nothing there yet"
+		errs = append(errs, s.finishable(ctx, client, *found))
 	}
 	return page, found, text, together(append(errs, client.CheckWrite(ctx, s.plan.Tag, s.plan.Verdict.Previous)))
+}
+
+// unchanged demands of what is public that it is this release.
+func (s *session) unchanged(page version.Page, found github.Page) error {
+	var errs []error
+	if page.Commit != "" && page.Commit != s.plan.Commit {
+		errs = append(errs, release.Reject("what is public is not changed; the way on is the next version",
+			"%s is published, and its tag names commit %s, not %s", found.URL, page.Commit, s.plan.Commit))
+	}
+	if found.Prerelease != s.plan.Verdict.Prerelease {
+		errs = append(errs, release.Reject(`set or clear "pre-release" on the page, or release the next version`,
+			"%s is published, prerelease: %t, and is to be prerelease: %t", found.URL, found.Prerelease, s.plan.Verdict.Prerelease))
+	}
+	return together(errs)
+}
+
+// taggable demands that the tag is at the commit, or can be made there.
+func (s *session) taggable(ctx context.Context, client *github.Client, page version.Page) error {
+	switch page.Commit {
+	case s.plan.Commit:
+		return nil
+	case "":
+		there, err := client.HasCommit(ctx, s.plan.Commit)
+		if err != nil || there {
+			return err
+		}
+		return release.Reject("push it, with git push", "commit %s, which the tag %q is to name, is not on GitHub", s.plan.Commit, s.plan.Tag)
+	}
+	return release.Reject("fetch the tags again (git fetch --tags --force), or release the next version",
+		"tag %q names commit %s on GitHub and %s here", s.plan.Tag, page.Commit, s.plan.Commit)
+}
+
+// finishable demands of a draft that it holds nothing that is not of this release.
+func (s *session) finishable(ctx context.Context, client *github.Client, found github.Page) error {
+	var errs []error
+	commit, edited := notes.Marked(found.Body)
+	rebuild := s.values.Bool("rebuild")
+	switch {
+	case commit == "" || commit == s.plan.Commit:
+	case !rebuild:
+		errs = append(errs, foreign(found, fmt.Errorf("it was made of commit %s, want %s", commit, s.plan.Commit)))
+	case edited:
+		s.reporter.Progress(task.Event{Phase: preflightPhase, State: task.Warning,
+			Text: fmt.Sprintf("the text of %s was made of commit %s and edited since: it stays", found.URL, commit)})
+	}
+	held, err := client.Assets(ctx, found)
+	if surplus := engine.Surplus(s.plan, held, github.Final); len(surplus) > 0 {
+		errs = append(errs, release.Reject("delete it there, or publish it elsewhere", "the draft %s holds what is not of this release: %s", found.URL, strings.Join(surplus, ", ")))
+	}
+	return together(append(errs, err))
 }
 
 // checkEnvironment compares the environment of GitHub that the job runs in, whose

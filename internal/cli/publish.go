@@ -75,7 +75,7 @@ func (s *session) publish(ctx context.Context, o outside) (dist.Report, error) {
 		return dist.Report{}, err
 	}
 	receipt, err := engine.Ship(ctx, s.plan, signed, body, engine.Shipper{
-		Releases: pages{o.github}, Registry: registry{o.registry}, Progress: s.reporter.Progress,
+		Releases: pages{o.github, s.values.Bool("rebuild")}, Registry: registry{o.registry}, Progress: s.reporter.Progress,
 		Keep: func(ctx context.Context, held release.Published, own release.Asset) (*release.File, error) {
 			return earlier.take(ctx, held, own, signed)
 		},
@@ -155,11 +155,11 @@ func (s *session) keepNotes(n notes.Notes, how string, signed *release.Signed) (
 	if err != nil {
 		return "", err
 	}
-	body, whole := n.Markdown(notes.MaxBytes - len(how))
+	body, whole := n.Markdown(notes.MaxBytes - len(how) - notes.MarkLength)
 	if !whole {
 		signed.Notes = &file
 	}
-	return body + how, nil
+	return notes.Mark(body+how, s.plan.Commit), nil
 }
 
 // attester wires signing to the edges of Attest.

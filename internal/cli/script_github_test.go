@@ -69,7 +69,7 @@ func gitHub(ts *testscript.TestScript, _ bool, args []string) {
 	for _, tag := range k.Published {
 		page, err := client.Open(context.Background(), github.Draft{Tag: tag, Commit: r.Tags[tag], Title: tag})
 		ts.Check(err)
-		_, err = client.Publish(context.Background(), page, true, false)
+		_, err = client.Publish(context.Background(), page, r.Tags[tag], true, false)
 		ts.Check(err)
 	}
 	ts.Setenv("GITHUB_TOKEN", server.Token())

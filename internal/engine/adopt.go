@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"path/filepath"
 	"slices"
+	"strings"
 
 	"github.com/org/pgo-release/internal/plan"
 	"github.com/org/pgo-release/internal/release"
@@ -32,14 +33,29 @@ type Adopter struct {
 // downloads is how many assets are fetched at once.
 const downloads = 4
 
-// Adoptable tells whether a page holds every file that the plan makes, by name.
+// Adoptable tells whether a page holds every file that the plan makes, by name and whole.
 func Adoptable(p plan.Plan, held []release.Published) bool {
 	for _, name := range names(p) {
-		if !slices.ContainsFunc(held, func(h release.Published) bool { return h.Name == name }) {
+		if !slices.ContainsFunc(held, func(h release.Published) bool { return h.Name == name && h.Digest != "" }) {
 			return false
 		}
 	}
 	return p.Sign != plan.SignNone // nobody vouches for other files
+}
+
+// Surplus are the names of what a draft holds and a release of the plan does not, sorted.
+// Names that Releases.Put gives to what is to replace something are not among them.
+func Surplus(p plan.Plan, held []release.Published, temporary func(name string) (final string)) []string {
+	var out []string
+	for _, h := range held {
+		name := temporary(h.Name)
+		bundled := slices.Contains(names(p), strings.TrimSuffix(name, release.BundleSuffix)) // another way of signing
+		if name != release.NotesName && !bundled && !slices.Contains(names(p), name) {
+			out = append(out, h.Name)
+		}
+	}
+	slices.Sort(out)
+	return out
 }
 
 // names are the files of a signed plan's release, without notes.

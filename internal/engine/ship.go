@@ -1,6 +1,7 @@
 package engine
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -16,10 +17,11 @@ import (
 
 // Page is a release page, or the draft of one.
 type Page struct {
-	ID    int64
-	Tag   string
-	URL   string
-	Draft bool
+	ID     int64
+	Tag    string
+	URL    string
+	Draft  bool
+	Frozen bool // no asset can be added any more
 }
 
 // Releases is where release pages live.
@@ -87,12 +89,15 @@ func Ship(ctx context.Context, p plan.Plan, signed release.Signed, body string, 
 			return release.Receipt{}, err
 		}
 		receipt, moved, err := s.ship(ctx, page, p, signed.Image, assets)
-		if err != nil && page.Draft && ctx.Err() == nil { // maybe because another run took the page away
+		if err != nil && page.Draft && ctx.Err() == nil { // maybe because of another run
 			now, lost := s.Releases.Settle(ctx, page, assets)
-			moved = lost == nil && now.ID != page.ID
+			moved = lost == nil && (now.ID != page.ID || !now.Draft && !errors.As(err, new(committed)))
 		}
-		if !moved || round == maxPages {
+		if !moved {
 			return receipt, err
+		}
+		if round == maxPages {
+			return receipt, cmp.Or(err, fmt.Errorf("finding the page of the release: it was another one %d times; other runs are at work", round))
 		}
 	}
 }
@@ -118,24 +123,31 @@ func (s Shipper) ship(ctx context.Context, page Page, p plan.Plan, image *releas
 	}
 	if page.Draft {
 		now, err := s.Releases.Settle(ctx, page, assets)
-		if err != nil || now.ID != page.ID {
+		if err != nil || now.ID != page.ID || !now.Draft {
 			return receipt, err == nil, err
 		}
-		page = now
 	}
 	if ctx.Err() != nil { // whoever interrupts before the commit point finds nothing public
 		return receipt, false, context.Cause(ctx)
 	}
-	receipt, err = s.publish(ctx, page, p, receipt, assets)
-	if err == nil && image != nil && len(p.Image.Tags) > 0 {
+	if receipt, err = s.publish(ctx, page, p, receipt, assets); err == nil && image != nil && len(p.Image.Tags) > 0 {
 		err = task.Track(ctx, s.Progress, PhaseShip, "image tags", 0, func(stage func(string)) (_ string, err error) {
 			stage("tagging")
 			receipt.ImageTags, err = s.Registry.Tag(ctx, *image, p.Image.Tags)
 			return strings.Join(p.Image.Tags, ", "), err
 		})
 	}
+	if err != nil {
+		err = committed{err}
+	}
 	return receipt, false, err
 }
+
+// committed is an error of the commit point, or after it.
+type committed struct{ error }
+
+// Unwrap gives the cause.
+func (c committed) Unwrap() error { return c.error }
 
 // publish is the commit point. What is public then is read back.
 func (s Shipper) publish(ctx context.Context, page Page, p plan.Plan, receipt release.Receipt, assets []release.Asset) (release.Receipt, error) {
@@ -158,8 +170,9 @@ func (s Shipper) publish(ctx context.Context, page Page, p plan.Plan, receipt re
 	return receipt, err
 }
 
-// fill makes a draft hold the assets, and reads it back. A page that is public only has
-// to hold them. Bundles of another run that are as good take the place of those in assets.
+// fill makes a page hold the assets, and reads it back. What a public page holds stays;
+// what it lacks is added. Bundles of another run that are as good take the place of those
+// in assets.
 func (s Shipper) fill(ctx context.Context, page Page, assets []release.Asset) ([]release.Published, error) {
 	held, err := s.Releases.Assets(ctx, page)
 	if err != nil {
@@ -168,7 +181,8 @@ func (s Shipper) fill(ctx context.Context, page Page, assets []release.Asset) ([
 	changed := false
 	var mu sync.Mutex
 	err = task.Each(ctx, uploads, len(assets), func(ctx context.Context, i int) error {
-		if !page.Draft {
+		there := slices.ContainsFunc(held, func(h release.Published) bool { return h.Name == assets[i].Name })
+		if !page.Draft && (there || assets[i].Kind == release.KindNotes || page.Frozen) {
 			return s.agree(ctx, held, &assets[i])
 		}
 		return task.Track(ctx, s.Progress, PhaseShip, assets[i].Name, len(assets), func(stage func(string)) (string, error) {
@@ -288,5 +302,16 @@ func compare(assets []release.Asset, held []release.Published, draft bool) error
 		}
 	}
 	slices.SortFunc(errs, func(a, b error) int { return strings.Compare(a.Error(), b.Error()) })
-	return errors.Join(errs...)
+	if err := errors.Join(errs...); err != nil {
+		return &release.Problem{Class: release.Rejected, Err: err, Tip: differences(draft)}
+	}
+	return nil
+}
+
+// differences says what mends a page that holds something else.
+func differences(draft bool) string {
+	if draft {
+		return "look at the draft, delete there what is not of this release, and run again"
+	}
+	return "what is public is not changed: look at the page; the way on is the next version"
 }

@@ -2,6 +2,7 @@ package engine_test
 
 import (
 	"cmp"
+	"maps"
 	"path/filepath"
 	"slices"
 	"strings"
@@ -111,7 +112,8 @@ func TestShipPublished(t *testing.T) {
 		"edited notes":  {func(p *page, _ *release.Signed, _ string) { p.body = "edited" }, nil},
 		"other archive": {func(p *page, _ *release.Signed, _ string) { p.held["hello_1.2.3_linux_amd64.tar.gz"] = other }, []string{`asset "hello_1.2.3_linux_amd64.tar.gz" has digest `}},
 		"other list":    {func(p *page, _ *release.Signed, _ string) { p.held[release.ChecksumsName] = other }, []string{`asset "checksums.txt" has digest `}},
-		"missing": {func(p *page, _ *release.Signed, _ string) {
+		"missing, and frozen": {func(p *page, _ *release.Signed, _ string) {
+			p.frozen = true
 			delete(p.held, release.ChecksumsName)
 			delete(p.held, release.ProvenanceName)
 		}, []string{`asset "checksums.txt" is missing`, `asset "provenance.sigstore.json" is missing`}},
@@ -152,6 +154,39 @@ func TestShipPublished(t *testing.T) {
 			})
 		})
 	}
+}
+
+// What a public page lacks is added: somebody published the draft by hand, or deleted an
+// asset. What it holds stays.
+func TestShipCompletesPublished(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		p, signed := cargo(t)
+		w := newWorld()
+		w.refuse = func(call string) error {
+			if call == "put "+release.ProvenanceName || strings.HasSuffix(call, ".spdx.json") {
+				return errInterrupt
+			}
+			return nil
+		}
+		if got := w.ship(t.Context(), p, signed); got.err == nil {
+			t.Fatal("it was published")
+		}
+		w.refuse = nil
+		w.pages[p.Tag].draft = false
+		before := maps.Clone(w.pages[p.Tag].held)
+		got := w.ship(t.Context(), p, signed)
+		if got.err != nil || len(w.pages[p.Tag].held) != len(signed.Assets()) || slices.Contains(got.calls, publish) {
+			t.Errorf("error %v after %q\n%s", got.err, got.calls, w)
+		}
+		for name, held := range before {
+			if w.pages[p.Tag].held[name] != held {
+				t.Errorf("%s was changed", name)
+			}
+		}
+		if got.receipt.Draft || len(got.receipt.ImageTags) != len(p.Image.Tags) {
+			t.Errorf("receipt %+v", got.receipt)
+		}
+	})
 }
 
 // A draft that an earlier run left is finished with what is signed now: bundles are

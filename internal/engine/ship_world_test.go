@@ -53,10 +53,11 @@ type world struct {
 }
 
 type page struct {
-	id    int64
-	draft bool
-	body  string
-	held  map[string]release.Published
+	id     int64
+	draft  bool
+	frozen bool
+	body   string
+	held   map[string]release.Published
 }
 
 func newWorld() *world {
@@ -96,7 +97,7 @@ func (w *world) Open(ctx context.Context, p plan.Plan, body string) (out engine.
 			found = &page{id: int64(len(w.pages) + 1), draft: true, body: body, held: map[string]release.Published{}}
 			w.pages[p.Tag] = found
 		}
-		out = engine.Page{ID: found.id, Tag: p.Tag, URL: address(p.Tag, found.draft), Draft: found.draft}
+		out = engine.Page{ID: found.id, Tag: p.Tag, URL: address(p.Tag, found.draft), Draft: found.draft, Frozen: found.frozen}
 		return nil
 	})
 	return out, err
@@ -121,7 +122,7 @@ func (w *world) Put(ctx context.Context, p engine.Page, file release.File, _ []r
 	}()
 	err = w.do(ctx, "put "+file.Name, func() error {
 		to := w.pages[p.Tag]
-		if to == nil || to.id != p.ID || !to.draft {
+		if to == nil || to.id != p.ID || to.frozen {
 			return fmt.Errorf("uploading %q: the page takes no assets", file.Name)
 		}
 		content, err := os.ReadFile(file.Path)

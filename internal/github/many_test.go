@@ -52,7 +52,7 @@ func TestManyAssets(t *testing.T) {
 			}
 		}
 	}
-	if _, err := client.Publish(t.Context(), page, true, false); err != nil {
+	if _, err := client.Publish(t.Context(), page, first, true, false); err != nil {
 		t.Fatal(err)
 	}
 	for _, call := range s.hub.Calls() {

@@ -18,6 +18,10 @@ import (
 // is always the same, so that a later run finds what an earlier one left.
 const temporarySuffix = ".replacing"
 
+// Final is the name that an asset is to have in the end: that of an asset which is to
+// replace another is not.
+func Final(name string) string { return strings.TrimSuffix(name, temporarySuffix) }
+
 // step is one change on the way to the asset that is wanted.
 type step int
 
@@ -93,6 +97,11 @@ func (c *Client) converge(ctx context.Context, page Page, file release.File, hel
 		if page.Immutable {
 			return false, frozen(page)
 		}
+		if next == deleteCurrent && assets.current.complete {
+			if err := c.stillDraft(ctx, page); err != nil {
+				return uploaded, err
+			}
+		}
 		sends := next == upload || next == uploadTemporary
 		err := c.take(ctx, next, page, file, &assets)
 		if sends && (err == nil || unsure(ctx, err)) {
@@ -112,6 +121,19 @@ func (c *Client) converge(ctx context.Context, page Page, file release.File, hel
 		}
 	}
 	return uploaded, fmt.Errorf("GitHub does not keep these bytes: it holds %s, want %s", assets, file.Digest)
+}
+
+// stillDraft demands that nobody published the page since it was looked at: what is
+// public keeps its assets.
+func (c *Client) stillDraft(ctx context.Context, page Page) error {
+	now, err := c.reread(ctx, page.ID)
+	switch {
+	case err != nil:
+		return err
+	case page.Draft && !now.Draft:
+		return &release.Problem{Err: fmt.Errorf("%s was published meanwhile, with other bytes", now.URL)}
+	}
+	return nil
 }
 
 // String describes the asset that has the name.

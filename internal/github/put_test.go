@@ -162,6 +162,22 @@ func TestPutChecksBeforeItReplaces(t *testing.T) {
 	}
 }
 
+// The page is published between the look and the replacing: what is public stays.
+func TestPutReplacesNothingPublic(t *testing.T) {
+	s := start(t, nil)
+	page := s.draft("v1.0.0")
+	s.store(page, "a.zip", "old")
+	s.fault(1, uploads, func(w http.ResponseWriter, r *http.Request, next http.Handler) {
+		s.patch(page, `{"tag_name":"v1.0.0","draft":false}`)
+		next.ServeHTTP(w, r)
+	})
+	_, err := s.put(t.Context(), s.client, page, s.file("a.zip", "new"))
+	problem(t, err, 0, "published meanwhile")
+	if held := s.asset(page, "a.zip"); held.Digest != digest("old") {
+		t.Errorf("it holds %+v", held)
+	}
+}
+
 // Put is killed at every request that it makes, before the request has an effect and
 // after. What is left always holds the old bytes or the new, and Put finishes it.
 func TestPutConvergesWhereverItIsKilled(t *testing.T) {
@@ -294,7 +310,7 @@ func TestPutRejects(t *testing.T) {
 		s := start(t, func(r *hub.Repo) { r.Immutable = true })
 		draft := s.draft("v1.0.0")
 		s.store(draft, "a.zip", "old")
-		page, err := s.client.Publish(t.Context(), draft, true, false)
+		page, err := s.client.Publish(t.Context(), draft, first, true, false)
 		if err != nil || !page.Immutable {
 			t.Fatal(page, err)
 		}

@@ -21,17 +21,22 @@ type Draft struct {
 	Title      string
 	Body       string // Markdown, at most 125,000 characters
 	Prerelease bool
+	// Again puts the draft in the place of one for another commit.
+	Again bool
+	// Rewrite tells whether the text of a draft that is there gives way to Body; nil: never.
+	Rewrite func(found Page) bool
 }
 
 // Page is a release as GitHub holds it. A Page that goes into a method needs no more than
 // ID, Tag and Draft; whatever else the method has to know it asks GitHub for.
 type Page struct {
-	ID        int64
-	Tag       string
-	URL       string // of the page that people see; a draft's shows it to those who may write
-	Draft     bool
-	Body      string
-	Immutable bool // its assets and its tag cannot change any more
+	ID         int64
+	Tag        string
+	URL        string // of the page that people see; a draft's shows it to those who may write
+	Draft      bool
+	Body       string
+	Prerelease bool
+	Immutable  bool // its assets and its tag cannot change any more
 
 	title  string
 	target string // commit or branch at which publishing makes the tag, when there is none
@@ -129,9 +134,10 @@ func order(a, b Page) int {
 }
 
 // Open finds the release of a tag, or makes a draft of it. A release that exists keeps
-// its title and its text, whoever wrote them; a draft whose tag is still to be made
-// gets d.Commit as its target. A tag that names another commit on the remote is a
-// Problem of class Rejected.
+// its title and its text, whoever wrote them, unless d.Rewrite says otherwise. A tag that
+// names another commit on the remote is a Problem of class Rejected; so is, where the tag
+// is still to be made, a draft that would make it at another commit, unless d.Again. One
+// that would make it at a branch gets d.Commit as its target.
 func (c *Client) Open(ctx context.Context, d Draft) (Page, error) {
 	found, err := c.Find(ctx, d.Tag)
 	if err != nil {
@@ -145,29 +151,49 @@ func (c *Client) Open(ctx context.Context, d Draft) (Page, error) {
 		return Page{}, err
 	}
 	if commit != "" && d.Commit != "" && commit != d.Commit {
-		return Page{}, release.Reject("release the commit that the tag names, or choose another version",
-			"opening the release of tag %q: on GitHub the tag names commit %s, not %s", d.Tag, commit, d.Commit)
+		return Page{}, otherCommit(d.Tag, commit, d.Commit)
 	}
-	edit := releaseEdit{TagName: d.Tag, Draft: true}
+	edit := releaseEdit{TagName: d.Tag}
 	if commit == "" {
 		// With the tag there the target is meaningless, and naming it can cost the
 		// permission to change workflows.
 		edit.TargetCommitish = d.Commit
 	}
 	var page Page
-	switch {
-	case found == nil:
-		edit.Name, edit.Body, edit.Prerelease = d.Title, d.Body, &d.Prerelease
+	if found == nil {
+		draft := true
+		edit.Name, edit.Body, edit.Draft, edit.Prerelease = d.Title, d.Body, &draft, &d.Prerelease
 		page, err = c.create(ctx, edit)
-	case edit.TargetCommitish != "" && found.target != edit.TargetCommitish:
-		page, err = c.edit(ctx, *found, edit, func(p Page) bool { return p.target == edit.TargetCommitish })
-	default:
-		page = *found
+	} else {
+		page, err = c.adjust(ctx, *found, edit, d)
 	}
 	if err != nil {
 		return Page{}, fmt.Errorf("opening the release of tag %q: %w", d.Tag, untaggable(edit, err))
 	}
 	return page, nil
+}
+
+func otherCommit(tag, commit, want string) error {
+	return release.Reject("release the commit that the tag names, or choose another version",
+		"opening the release of tag %q: on GitHub the tag names commit %s, not %s", tag, commit, want)
+}
+
+// adjust makes a draft that is there fit.
+func (c *Client) adjust(ctx context.Context, found Page, edit releaseEdit, d Draft) (Page, error) {
+	retarget := edit.TargetCommitish != "" && found.target != edit.TargetCommitish
+	if retarget && fullCommit.MatchString(found.target) && !d.Again {
+		return Page{}, release.Reject("look at the draft; to make the release anew in its place: --rebuild",
+			"the draft %s is of commit %s, not %s", found.URL, found.target, edit.TargetCommitish)
+	}
+	if d.Rewrite != nil && d.Rewrite(found) && found.Body != d.Body {
+		edit.Name, edit.Body = d.Title, d.Body
+	}
+	if !retarget && edit.Body == "" {
+		return found, nil
+	}
+	return c.edit(ctx, found, edit, func(p Page) bool {
+		return (edit.TargetCommitish == "" || p.target == edit.TargetCommitish) && (edit.Body == "" || p.Body == edit.Body)
+	})
 }
 
 // untaggable adds what may stand behind the refusal of a tag that is to be made.
@@ -241,29 +267,39 @@ func (c *Client) edit(ctx context.Context, page Page, edit releaseEdit, done fun
 	return after, err
 }
 
-// Publish makes a draft public, and its tag where there is none
+// Publish makes a draft public, and its tag at the commit where there is none
 // (https://docs.github.com/rest/releases/releases#update-a-release). latest says
 // whether it becomes the repository's latest release; a prerelease never does. A page
-// that is public already is returned as it is.
-func (c *Client) Publish(ctx context.Context, page Page, latest, prerelease bool) (Page, error) {
+// that is public already is returned as it is. A tag, or a draft for a tag, of another
+// commit is a Problem of class Rejected.
+func (c *Client) Publish(ctx context.Context, page Page, commit string, latest, prerelease bool) (Page, error) {
 	if !page.Draft {
 		return page, nil
 	}
 	fail := func(err error) (Page, error) {
 		return Page{}, fmt.Errorf("publishing the release of tag %q: %w", page.Tag, err)
 	}
-	commit, err := c.TagCommit(ctx, page.Tag)
+	named, err := c.TagCommit(ctx, page.Tag)
 	if err != nil {
 		return fail(err)
 	}
-	edit := releaseEdit{TagName: page.Tag, Prerelease: &prerelease, MakeLatest: fmt.Sprint(latest && !prerelease)}
-	if commit == "" {
-		// The target is sent again, so that the tag cannot end up at the default branch.
-		now, err := c.reread(ctx, page.ID)
-		if err != nil {
-			return fail(err)
-		}
-		edit.TargetCommitish = now.target
+	now, err := c.reread(ctx, page.ID)
+	if err != nil {
+		return fail(err)
+	}
+	if !now.Draft {
+		return now, nil
+	}
+	draft := false
+	edit := releaseEdit{TagName: page.Tag, Draft: &draft, Prerelease: &prerelease, MakeLatest: fmt.Sprint(latest && !prerelease)}
+	switch {
+	case named == commit:
+	case named != "":
+		return fail(otherCommit(page.Tag, named, commit))
+	case now.target != commit:
+		return fail(release.Reject("look at the draft, and run again", "the draft %s is of %q now, not of commit %s", now.URL, line(now.target), commit))
+	default: // sent again, so that the tag cannot end up at the default branch
+		edit.TargetCommitish = commit
 	}
 	after, err := c.edit(ctx, page, edit, func(p Page) bool { return !p.Draft })
 	if err != nil {
@@ -275,18 +311,38 @@ func (c *Client) Publish(ctx context.Context, page Page, latest, prerelease bool
 // CheckWrite asks GitHub for generated notes, which only a token that may write
 // releases gets, and which changes nothing
 // (https://docs.github.com/rest/releases/releases#generate-release-notes-content-for-a-release).
-// previous may be empty. An error of class Authorisation says that it may not.
+// previous may be empty. An error of class Authorisation says that it may not. GitHub
+// judges the permission first: where it has something against the tags after that, or no
+// time to write notes, there is no error.
 func (c *Client) CheckWrite(ctx context.Context, tag, previous string) error {
 	options := &gh.GenerateNotesOptions{TagName: tag}
 	if previous != "" {
 		options.PreviousTagName = &previous
 	}
-	_, _, err := c.api.Repositories.GenerateReleaseNotes(ctx, c.repo.Owner, c.repo.Name, options)
-	if err = cause(err); status(err) == http.StatusUnprocessableEntity {
-		return nil // GitHub judges the permission first and the tags after that
+	for try := 1; ; try++ {
+		_, _, err := c.api.Repositories.GenerateReleaseNotes(ctx, c.repo.Owner, c.repo.Name, options)
+		err = cause(err)
+		switch {
+		case err == nil, status(err) == http.StatusUnprocessableEntity, try == maxTries && status(err) >= http.StatusInternalServerError:
+			return nil
+		case try == maxTries, !unsure(ctx, err):
+			return fmt.Errorf("checking that the token may write releases of %q: %w", c.repo, err)
+		}
+		if err := c.wait(ctx, backoff(try)); err != nil {
+			return err
+		}
+	}
+}
+
+// HasCommit tells whether GitHub has a commit, so that a tag can be made there
+// (https://docs.github.com/rest/git/commits#get-a-commit-object).
+func (c *Client) HasCommit(ctx context.Context, commit string) (bool, error) {
+	_, err := c.call(ctx, http.MethodGet, "git/commits/"+commit, nil, nil)
+	if s := status(err); s == http.StatusNotFound || s == http.StatusUnprocessableEntity {
+		return false, nil
 	}
 	if err != nil {
-		return fmt.Errorf("checking that the token may write releases of %q: %w", c.repo, err)
+		return false, fmt.Errorf("looking for commit %q in %q: %w", commit, c.repo, err)
 	}
-	return nil
+	return true, nil
 }

@@ -107,7 +107,7 @@ func TestOpen(t *testing.T) {
 		{"draft", `{"tag_name":"v1.0.0","draft":true,"name":"by hand"}`, "v1.0.0", nil, "by hand"},
 		{"draft that is to make the tag", `{"tag_name":"v2.0.0","draft":true,"name":"by hand","target_commitish":"` + first + `"}`, "v2.0.0", nil, "by hand"},
 		{"draft of the branch", `{"tag_name":"v2.0.0","draft":true,"name":"by hand"}`, "v2.0.0",
-			[]string{`{"tag_name":"v2.0.0","target_commitish":"` + first + `","draft":true}`}, "by hand"},
+			[]string{`{"tag_name":"v2.0.0","target_commitish":"` + first + `"}`}, "by hand"},
 		{"published", `{"tag_name":"v1.0.0","name":"by hand"}`, "v1.0.0", nil, "by hand"},
 	} {
 		t.Run(test.name, func(t *testing.T) {
@@ -210,7 +210,7 @@ func TestPublish(t *testing.T) {
 			sent := s.watches("PATCH")
 			// What a caller kept of the page is enough.
 			kept := github.Page{ID: draft.ID, Tag: draft.Tag, Draft: true}
-			page, err := s.client.Publish(t.Context(), kept, test.latest, test.prerelease)
+			page, err := s.client.Publish(t.Context(), kept, first, test.latest, test.prerelease)
 			if err != nil || page.Draft || page.ID != draft.ID || page.URL != s.hub.URL()+"octo/hello/releases/tag/"+test.tag {
 				t.Fatalf("got %+v, %v", page, err)
 			}
@@ -222,7 +222,7 @@ func TestPublish(t *testing.T) {
 				t.Errorf("tag names %q, %v", commit, err)
 			}
 			before := len(s.hub.Calls())
-			if again, err := s.client.Publish(t.Context(), page, true, false); again != page || err != nil || len(s.hub.Calls()) != before {
+			if again, err := s.client.Publish(t.Context(), page, first, true, false); again != page || err != nil || len(s.hub.Calls()) != before {
 				t.Errorf("again: %+v, %v", again, err)
 			}
 		})
@@ -249,7 +249,7 @@ func TestPublishAfterFaults(t *testing.T) {
 			s := start(t, nil)
 			draft := s.draft("v1.0.0")
 			s.fault(test.times, "PATCH", test.fault)
-			page, err := s.client.Publish(t.Context(), draft, true, false)
+			page, err := s.client.Publish(t.Context(), draft, first, true, false)
 			if test.fails != (err != nil) || err == nil && page.Draft {
 				t.Errorf("got %+v, %v", page, err)
 			}
@@ -258,11 +258,83 @@ func TestPublishAfterFaults(t *testing.T) {
 	}
 }
 
+// The tag is of another commit, or the draft would make it at another: nothing is public.
+// What is public already is given as it is.
+func TestPublishOfAnotherCommit(t *testing.T) {
+	for name, c := range map[string]struct {
+		tag    string
+		change func(s *stage, draft github.Page)
+		class  release.Class // 0: it is public
+	}{
+		"tag":       {"v1.0.0", func(*stage, github.Page) {}, release.Rejected},
+		"draft":     {"v2.0.0", func(*stage, github.Page) {}, release.Rejected},
+		"a branch":  {"v2.0.0", func(s *stage, p github.Page) { s.patch(p, `{"tag_name":"v2.0.0","target_commitish":"main"}`) }, release.Rejected},
+		"published": {"v1.0.0", func(s *stage, p github.Page) { s.patch(p, `{"tag_name":"v1.0.0","draft":false}`) }, 0},
+	} {
+		t.Run(name, func(t *testing.T) {
+			s := start(t, nil)
+			draft := s.draft(c.tag)
+			c.change(s, draft)
+			commit := second
+			if c.class == 0 {
+				commit = first
+			}
+			page, err := s.client.Publish(t.Context(), draft, commit, true, false)
+			if c.class == 0 {
+				if err != nil || page.Draft {
+					t.Errorf("got %+v, %v", page, err)
+				}
+				return
+			}
+			problem(t, err, c.class, second)
+			if found, err := s.client.Find(t.Context(), c.tag); err != nil || !found.Draft {
+				t.Errorf("it is public: %+v, %v", found, err)
+			}
+		})
+	}
+}
+
+// patch edits a page, around the client.
+func (s *stage) patch(p github.Page, body string) {
+	s.Helper()
+	s.send(http.MethodPatch, fmt.Sprintf("%srepos/octo/hello/releases/%d", s.hub.URL(), p.ID), body)
+}
+
+// A draft for another commit is refused, unless it is to be made again; its text gives way
+// where that is asked for.
+func TestOpenOfAnotherCommit(t *testing.T) {
+	s := start(t, nil)
+	page := s.draft("v2.0.0")
+	_, err := s.client.Open(t.Context(), github.Draft{Tag: "v2.0.0", Commit: second, Body: "new"})
+	problem(t, err, release.Rejected, first, second, "--rebuild")
+	again := github.Draft{Tag: "v2.0.0", Commit: second, Body: "new", Again: true, Rewrite: func(found github.Page) bool { return found.Body == "" }}
+	got, err := s.client.Open(t.Context(), again)
+	if err != nil || got.ID != page.ID || got.Body != "new" {
+		t.Errorf("got %+v, %v", got, err)
+	}
+	again.Body = "newer"
+	if got, err = s.client.Open(t.Context(), again); err != nil || got.Body != "new" {
+		t.Errorf("got %+v, %v", got, err)
+	}
+	if got, err = s.client.Publish(t.Context(), got, second, true, false); err != nil || got.Draft {
+		t.Errorf("got %+v, %v", got, err)
+	}
+}
+
+func TestHasCommit(t *testing.T) {
+	s := start(t, func(r *hub.Repo) { r.Commits = map[string]bool{first: true} })
+	for commit, want := range map[string]bool{first: true, second: false} {
+		if got, err := s.client.HasCommit(t.Context(), commit); got != want || err != nil {
+			t.Errorf("%s: %t, %v", commit, got, err)
+		}
+	}
+}
+
 func TestPublishOverAPublishedRelease(t *testing.T) {
 	s := start(t, nil)
 	draft := s.draft("v1.0.0")
 	s.release(`{"tag_name":"v1.0.0"}`)
-	_, err := s.client.Publish(t.Context(), draft, true, false)
+	_, err := s.client.Publish(t.Context(), draft, first, true, false)
 	problem(t, err, 0, `publishing the release of tag "v1.0.0"`, "tag_name already_exists")
 	s.wantCalls("PATCH", 1)
 }

@@ -141,7 +141,7 @@ func TestUntaggable(t *testing.T) {
 			client := s.newClient(s.hub.Issue(jobRights))
 			page, err := client.Open(t.Context(), github.Draft{Tag: "v2.0.0", Commit: first})
 			if err == nil {
-				_, err = client.Publish(t.Context(), page, true, false)
+				_, err = client.Publish(t.Context(), page, first, true, false)
 			}
 			problem(t, err, c.class, c.texts...)
 		})

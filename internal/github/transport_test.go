@@ -41,14 +41,30 @@ func TestReadsAreRepeated(t *testing.T) {
 	}
 }
 
-func TestWritesAreNotRepeated(t *testing.T) {
-	s := start(t, nil)
-	s.fault(1, "POST", answers(502, ""))
-	if err := s.client.CheckWrite(t.Context(), "v1.0.0", ""); err == nil {
-		t.Error("no error")
+// TestCheckWriteAfterFaults: only a refusal says that the token may not write.
+func TestCheckWriteAfterFaults(t *testing.T) {
+	for name, c := range map[string]struct {
+		fault func(http.ResponseWriter, *http.Request, http.Handler)
+		times int
+		posts int
+		fails bool
+	}{
+		"502 once":     {answers(502, ""), 1, 2, false},
+		"no time":      {answers(504, ""), 100, 4, false},
+		"cut once":     {cut, 1, 2, false},
+		"cut for ever": {cut, 100, 4, true},
+		"forbidden":    {answers(403, `{"message":"Resource not accessible by integration"}`), 1, 1, true},
+		"unknown tag":  {answers(422, `{"message":"Validation Failed"}`), 1, 1, false},
+	} {
+		t.Run(name, func(t *testing.T) {
+			s := start(t, nil)
+			s.fault(c.times, "POST", c.fault)
+			if err := s.client.CheckWrite(t.Context(), "v1.0.0", ""); (err != nil) != c.fails {
+				t.Errorf("got %v", err)
+			}
+			s.wantCalls("POST", c.posts)
+		})
 	}
-	s.wantCalls("POST", 1)
-	s.wantPauses()
 }
 
 func TestRateLimits(t *testing.T) {
@@ -121,11 +137,11 @@ func TestTokenStaysAtGitHub(t *testing.T) {
 		t.Error(err)
 	}
 	for _, status := range []int{301, 302, 307, 308} {
-		s.fault(1, "POST", answers(status, "", "Location", elsewhere.URL))
+		s.fault(4, "POST", answers(status, "", "Location", elsewhere.URL))
 		err := s.client.CheckWrite(t.Context(), "v1.0.0", "")
 		problem(t, err, 0, "following a redirect")
 	}
-	s.fault(1, "POST", answers(302, "", "Location", s.hub.URL()))
+	s.fault(4, "POST", answers(302, "", "Location", s.hub.URL()))
 	problem(t, s.client.CheckWrite(t.Context(), "v1.0.0", ""), 0, "following a redirect")
 	s.fault(100, "GET", answers(302, "", "Location", s.hub.URL()))
 	_, err := s.client.Repository(t.Context())

@@ -29,6 +29,7 @@ type releaseJSON struct {
 	Name            string `json:"name"`
 	Body            string `json:"body"`
 	Draft           bool   `json:"draft"`
+	Prerelease      bool   `json:"prerelease"`
 	Immutable       bool   `json:"immutable"`
 }
 
@@ -39,7 +40,7 @@ type releaseEdit struct {
 	TargetCommitish string `json:"target_commitish,omitempty"`
 	Name            string `json:"name,omitempty"`
 	Body            string `json:"body,omitempty"`
-	Draft           bool   `json:"draft"`
+	Draft           *bool  `json:"draft,omitempty"`
 	Prerelease      *bool  `json:"prerelease,omitempty"`
 	MakeLatest      string `json:"make_latest,omitempty"`
 }
@@ -85,7 +86,7 @@ func (r releaseJSON) page() (Page, error) {
 		return Page{}, fmt.Errorf("reading release %d: the tag %q and the address %q make no sense", r.ID, line(r.TagName), line(r.HTMLURL))
 	}
 	return Page{
-		ID: r.ID, Tag: r.TagName, URL: r.HTMLURL, Draft: r.Draft, Body: r.Body, Immutable: r.Immutable,
+		ID: r.ID, Tag: r.TagName, URL: r.HTMLURL, Draft: r.Draft, Body: r.Body, Prerelease: r.Prerelease, Immutable: r.Immutable,
 		title: r.Name, target: r.TargetCommitish, upload: r.UploadURL,
 	}, nil
 }

@@ -109,7 +109,7 @@ func perform(t *testing.T, s *hub.Server, client *github.Client, tag string) err
 			return err
 		}
 	}
-	if page, err = client.Publish(ctx, page, false, true); err != nil {
+	if page, err = client.Publish(ctx, page, first, false, true); err != nil {
 		return err
 	}
 	assets, err := client.Assets(ctx, page)

@@ -57,6 +57,21 @@ func (s *Server) getTagObject(r *http.Request) reply {
 	return notFound()
 }
 
+// getCommit answers for every commit that exists, with what a commit has to have.
+func (s *Server) getCommit(r *http.Request) reply {
+	sha := r.PathValue("sha")
+	if !fullCommit.MatchString(sha) || s.repo.Commits != nil && !s.repo.Commits[sha] {
+		return notFound()
+	}
+	who := object{"name": "Author", "email": "author@example.com", "date": "2020-01-01T00:00:00Z"}
+	return ok(object{
+		"sha": sha, "node_id": "C_" + sha, "url": s.apiURL("/git/commits/" + sha), "html_url": s.webURL("/commit/" + sha),
+		"author": who, "committer": who, "message": s.commit(sha).Subject, "parents": []object{},
+		"tree":         object{"sha": sha, "url": s.apiURL("/git/trees/" + sha)},
+		"verification": object{"verified": false, "reason": "unsigned", "signature": nil, "payload": nil},
+	})
+}
+
 func (s *Server) getPull(r *http.Request) reply {
 	for _, p := range s.repo.PullRequests {
 		if strconv.Itoa(p.Number) != r.PathValue("number") {

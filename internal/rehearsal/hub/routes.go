@@ -67,6 +67,7 @@ func (s *Server) apiRoutes() http.Handler {
 	mux.Handle("POST /api/graphql", s.answer(s.postGraphQL)) // where an Enterprise Server has it
 	mux.Handle("GET "+api, s.answer(s.contents(s.getRepository)))
 	mux.Handle("GET "+api+"/git/ref/tags/{tag...}", s.answer(s.contents(s.getTagRef)))
+	mux.Handle("GET "+api+"/git/commits/{sha}", s.answer(s.contents(s.getCommit)))
 	mux.Handle("GET "+api+"/git/tags/{sha}", s.answer(s.contents(s.getTagObject)))
 	mux.Handle("POST "+api+"/attestations", s.answer(s.attesting(s.createAttestation)))
 	mux.Handle("GET "+api+"/attestations/{digest}", s.answer(s.attesting(s.listAttestations)))
