@@ -159,13 +159,16 @@ func (c *Client) Open(ctx context.Context, d Draft) (Page, error) {
 		// permission to change workflows.
 		edit.TargetCommitish = d.Commit
 	}
-	var page Page
 	if found == nil {
-		draft := true
-		edit.Name, edit.Body, edit.Draft, edit.Prerelease = d.Title, d.Body, &draft, &d.Prerelease
-		page, err = c.create(ctx, edit)
-	} else {
-		page, err = c.adjust(ctx, *found, edit, d)
+		draft, full := true, edit
+		full.Name, full.Body, full.Draft, full.Prerelease = d.Title, d.Body, &draft, &d.Prerelease
+		var made Page // by this run, or by another at the same time
+		made, err = c.create(ctx, full)
+		found = &made
+	}
+	page := *found
+	if err == nil && page.Draft {
+		page, err = c.adjust(ctx, page, edit, d)
 	}
 	if err != nil {
 		return Page{}, fmt.Errorf("opening the release of tag %q: %w", d.Tag, untaggable(edit, err))

@@ -25,7 +25,7 @@ func (c *Client) yield(ctx context.Context, own Page) (Page, error) {
 	if pages[0].ID == own.ID {
 		return pages[0], nil
 	}
-	return pages[0], c.withdraw(ctx, own.ID, pages[0], nil)
+	return pages[0], c.withdraw(ctx, own.ID, nil)
 }
 
 // Settle gives the page that becomes the release of page's tag: the published one, or
@@ -36,7 +36,12 @@ func (c *Client) yield(ctx context.Context, own Page) (Page, error) {
 func (c *Client) Settle(ctx context.Context, page Page, own []release.File) (Page, error) {
 	winner, err := c.winner(ctx, page)
 	if err == nil && winner.ID != page.ID {
-		err = c.withdraw(ctx, page.ID, winner, own)
+		var now Page
+		if now, err = c.reread(ctx, page.ID); err == nil && now.twin(winner) {
+			err = c.withdraw(ctx, page.ID, own)
+		} else if status(err) == http.StatusNotFound {
+			err = nil
+		}
 	}
 	if err != nil {
 		return Page{}, fmt.Errorf("settling the release of tag %q: %w", page.Tag, err)
@@ -74,16 +79,13 @@ func (c *Client) winner(ctx context.Context, page Page) (Page, error) {
 	return pages[0], nil
 }
 
-// withdraw deletes a draft of this run that another page takes the place of.
-func (c *Client) withdraw(ctx context.Context, id int64, winner Page, own []release.File) error {
-	page, err := c.reread(ctx, id)
+// withdraw deletes a draft that another page takes the place of, where it holds own files
+// only.
+func (c *Client) withdraw(ctx context.Context, id int64, own []release.File) error {
+	held, err := c.assetsOf(ctx, Page{ID: id})
 	if status(err) == http.StatusNotFound {
 		return nil
 	}
-	if err != nil || !page.Draft || !page.twin(winner) {
-		return err
-	}
-	held, err := c.assetsOf(ctx, page)
 	if err != nil {
 		return err
 	}
@@ -93,7 +95,11 @@ func (c *Client) withdraw(ctx context.Context, id int64, winner Page, own []rele
 			return nil
 		}
 	}
-	_, err = c.call(ctx, http.MethodDelete, fmt.Sprintf("releases/%d", id), nil, nil)
+	// Read last, so that little can happen until it is gone.
+	page, err := c.reread(ctx, id)
+	if err == nil && page.Draft {
+		_, err = c.call(ctx, http.MethodDelete, fmt.Sprintf("releases/%d", id), nil, nil)
+	}
 	if status(err) == http.StatusNotFound {
 		return nil
 	}
