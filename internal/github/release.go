@@ -188,15 +188,22 @@ func (c *Client) adjust(ctx context.Context, found Page, edit releaseEdit, d Dra
 		return Page{}, release.Reject("look at the draft; to make the release anew in its place: --rebuild",
 			"the draft %s is of commit %s, not %s", found.URL, found.target, edit.TargetCommitish)
 	}
-	if d.Rewrite != nil && d.Rewrite(found) && found.Body != d.Body {
+	if d.Rewrite != nil && d.Rewrite(found) && !sameText(found.Body, d.Body) {
 		edit.Name, edit.Body = d.Title, d.Body
 	}
 	if !retarget && edit.Body == "" {
 		return found, nil
 	}
 	return c.edit(ctx, found, edit, func(p Page) bool {
-		return (edit.TargetCommitish == "" || p.target == edit.TargetCommitish) && (edit.Body == "" || p.Body == edit.Body)
+		return (edit.TargetCommitish == "" || p.target == edit.TargetCommitish) && (edit.Body == "" || sameText(p.Body, edit.Body))
 	})
+}
+
+// sameText compares texts as GitHub may keep them: with other line ends, and without
+// blanks at the end.
+func sameText(a, b string) bool {
+	plain := func(text string) string { return strings.TrimSpace(strings.ReplaceAll(text, "\r\n", "\n")) }
+	return plain(a) == plain(b)
 }
 
 // untaggable adds what may stand behind the refusal of a tag that is to be made.
