@@ -52,7 +52,7 @@ func (s *session) adopt(ctx context.Context, o outside, page *github.Page) (sign
 	if err != nil || signed.Image == nil {
 		return signed, true, err
 	}
-	signed.Image, err = s.sameImage(ctx, o, *page, *signed.Image, proven)
+	signed.Image, err = sameImage(ctx, o.registry, *page, *signed.Image, proven)
 	return signed, true, err
 }
 
@@ -65,14 +65,17 @@ func lacksNotes(page github.Page, held []release.Published) bool {
 // sameImage is the image that the provenance names: the one that was made of the programs
 // here, or else, where an earlier pgo-release made it with another base, what the registry
 // holds, whose programs are verified like everything else.
-func (s *session) sameImage(ctx context.Context, o outside, page github.Page, made release.Image, proven proof) (*release.Image, error) {
+func sameImage(ctx context.Context, registry image.Access, page github.Page, made release.Image, proven proof) (*release.Image, error) {
 	_, index := proven.statement.Image()
 	if index == made.Digest {
 		return &made, nil
 	}
-	there, err := image.Exists(ctx, made.Repository+"@"+string(index), o.registry)
-	if err != nil {
-		return nil, err
+	there := false
+	if index != "" {
+		var err error
+		if there, err = image.Exists(ctx, made.Repository+"@"+string(index), registry); err != nil {
+			return nil, err
+		}
 	}
 	if !there {
 		return nil, foreign(page, fmt.Errorf("%s: it names the image %q, which the registry does not have, and of the programs follows %s", release.ProvenanceName, index, made.Digest))
@@ -134,24 +137,23 @@ func (s *session) unfinished(ctx context.Context, o outside, page github.Page, h
 	if err != nil {
 		return nil // it is made anew
 	}
-	if err := s.ofPlan(statement); err != nil {
+	if err := ofPlan(statement, s.plan); err != nil {
 		return foreign(page, err)
 	}
 	return nil
 }
 
-// ofPlan demands that a statement speaks of the session's plan. The Go that compiled may
-// be an earlier one: the bytes are there.
-func (s *session) ofPlan(statement provenance.Statement) error {
-	p := s.plan
+// ofPlan demands that a statement speaks of the plan. The Go that compiled may be another
+// one: the bytes are there.
+func ofPlan(statement provenance.Statement, p plan.Plan) error {
 	p.Toolchain = cmp.Or(statement.Toolchain(), p.Toolchain)
 	content, err := p.Content()
 	if err != nil {
 		return err
 	}
 	switch got := statement.ContentDigest(); {
-	case statement.Commit() != s.plan.Commit:
-		return fmt.Errorf("%s: it was made of commit %q, want %s", release.ProvenanceName, statement.Commit(), s.plan.Commit)
+	case statement.Commit() != p.Commit:
+		return fmt.Errorf("%s: it was made of commit %q, want %s", release.ProvenanceName, statement.Commit(), p.Commit)
 	case statement.BuildType() != provenance.BuildType || got != content:
 		return fmt.Errorf("%s: it was made by another plan: content digest %q, want %q", release.ProvenanceName, got, content)
 	}
@@ -171,7 +173,7 @@ func (s *session) trusted(ctx context.Context, o outside, dir string, proven *pr
 	if failed := engine.Failed(findings); len(failed) > 0 {
 		return fmt.Errorf("%s: %s: %w", failed[0].Rule, failed[0].Subject, failed[0].Err)
 	}
-	return s.ofPlan(proven.statement)
+	return ofPlan(proven.statement, s.plan)
 }
 
 // extract stores the executable of a unit, which lies in an archive.

@@ -111,16 +111,27 @@ func (c *Client) converge(ctx context.Context, page Page, file release.File, hel
 			continue
 		}
 		if faults++; faults == maxTries || !outdated(ctx, err) {
-			return uploaded, err
+			return uploaded, c.gone(ctx, page, err)
 		}
 		if err := c.wait(ctx, backoff(faults)); err != nil {
 			return uploaded, err
 		}
 		if assets, err = c.look(ctx, page, file); err != nil {
-			return uploaded, err
+			return uploaded, c.gone(ctx, page, err)
 		}
 	}
 	return uploaded, fmt.Errorf("GitHub does not keep these bytes: it holds %s, want %s", assets, file.Digest)
+}
+
+// gone says of a failure to find something whether it was the page.
+func (c *Client) gone(ctx context.Context, page Page, err error) error {
+	if status(err) != http.StatusNotFound {
+		return err
+	}
+	if _, now := c.reread(ctx, page.ID); status(now) == http.StatusNotFound {
+		return &release.Problem{Err: fmt.Errorf("release %d of tag %q is gone: somebody deleted it", page.ID, page.Tag), Tip: "run again to make it anew"}
+	}
+	return err
 }
 
 // stillDraft demands that nobody published the page since it was looked at: what is

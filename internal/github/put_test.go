@@ -178,6 +178,18 @@ func TestPutReplacesNothingPublic(t *testing.T) {
 	}
 }
 
+// Somebody deletes the draft between the look and the upload.
+func TestPutOnADeletedDraft(t *testing.T) {
+	s := start(t, nil)
+	page := s.draft("v1.0.0")
+	s.fault(1, uploads, func(w http.ResponseWriter, r *http.Request, next http.Handler) {
+		s.send(http.MethodDelete, fmt.Sprintf("%srepos/octo/hello/releases/%d", s.hub.URL(), page.ID), "")
+		next.ServeHTTP(w, r)
+	})
+	_, err := s.put(t.Context(), s.client, page, s.file("a.zip", "new"))
+	problem(t, err, 0, "is gone", "run again")
+}
+
 // Put is killed at every request that it makes, before the request has an effect and
 // after. What is left always holds the old bytes or the new, and Put finishes it.
 func TestPutConvergesWhereverItIsKilled(t *testing.T) {
