@@ -68,8 +68,11 @@ func (s *session) looked(ctx context.Context, name string, look func() (string, 
 // there is what GitHub has of the release, and whether the token may write it.
 func (s *session) there(ctx context.Context, client *github.Client) (page version.Page, found *github.Page, text string, err error) {
 	page, found, err = s.elsewhere(ctx, client, s.plan.Tag)
+	if release.ClassOf(err) != 0 { // else nothing more can be asked
+		err = together([]error{err, client.CheckWrite(ctx, s.plan.Tag, s.plan.Verdict.Previous)})
+	}
 	if err != nil {
-		return page, found, "", together([]error{err, client.CheckWrite(ctx, s.plan.Tag, s.plan.Verdict.Previous)})
+		return page, found, "", err
 	}
 	if page.Published {
 		return page, found, found.URL + " is published; what is missing will be added", s.unchanged(page, *found)

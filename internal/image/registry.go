@@ -134,8 +134,14 @@ func CheckPush(ctx context.Context, repository string, a Access) error {
 	}
 	for try := 1; ; try++ { // the library repeats no call of these
 		err = remote.CheckPushPermission(ref, a.keychain(parsed), bound{ctx, &guard{inner: inner, insecure: a.Insecure}})
-		if err == nil || try == maxChecks || !passing(err) {
-			return explain("checking that images may be pushed to", ref, err)
+		var e *transport.Error
+		switch {
+		case err == nil:
+			return nil
+		case errors.As(err, &e) && (e.StatusCode == http.StatusUnauthorized || e.StatusCode == http.StatusForbidden):
+			return release.Refuse(hint(parsed), "checking that images may be pushed to %q: %w", repository, err)
+		case try == maxChecks, !passing(err):
+			return fmt.Errorf("checking that images may be pushed to %q: %w", repository, err)
 		}
 		select {
 		case <-time.After(time.Second << (try - 1)):
