@@ -79,7 +79,7 @@ func stride(t *testing.T) int {
 		if testing.Short() {
 			return 20
 		}
-		return 6
+		return 5
 	case "all":
 		return 1
 	}
