@@ -13,6 +13,7 @@ import (
 	"io"
 	"os"
 	"strings"
+	"sync"
 	"syscall"
 
 	"github.com/spf13/cobra"
@@ -218,6 +219,8 @@ func (a *app) command(c *cobra.Command, run func(ctx context.Context, args []str
 }
 
 func (a *app) newReporter() *ui.Reporter {
+	file, _ := a.Err.(*os.File)
+	a.Out, a.Err = &serial{w: a.Out}, &serial{w: a.Err}
 	// In Actions the streams interleave without order: one is enough, unless a program
 	// reads the results.
 	if _, inActions := action.Detect(a.getenv, io.Discard); inActions && !a.values.Bool("json") {
@@ -226,7 +229,6 @@ func (a *app) newReporter() *ui.Reporter {
 	if a.commands = a.Out; a.values.Bool("json") { // a program reads that
 		a.commands = a.Err
 	}
-	file, _ := a.Err.(*os.File)
 	out, err := ui.Redact(a.Out), ui.Redact(a.Err)
 	a.redactors = []*ui.Redactor{out, err}
 	a.hide(append(a.values.Secrets(), a.getenv("COSIGN_PASSWORD"), a.getenv("ACTIONS_ID_TOKEN_REQUEST_TOKEN"))...)
@@ -239,6 +241,19 @@ func (a *app) newReporter() *ui.Reporter {
 		o.Mode = ui.JSON
 	}
 	return ui.New(o)
+}
+
+// serial takes one write at a time: commands to the runner pass by what hides secrets.
+type serial struct {
+	mu sync.Mutex
+	w  io.Writer
+}
+
+// Write implements io.Writer.
+func (s *serial) Write(p []byte) (int, error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.w.Write(p)
 }
 
 // hide keeps secrets out of what is printed from now on, and tells the runner of them.
