@@ -103,10 +103,7 @@ func (s *session) adopter(o outside, page github.Page, held []release.Published,
 			}
 			return err
 		},
-		Extract: func(ctx context.Context, archive release.File, u plan.Unit, path string) (release.File, error) {
-			return extract(ctx, archive, u, path)
-		},
-		Image: buildImage, Progress: s.reporter.Progress,
+		Extract: extract, Image: buildImage, Progress: s.reporter.Progress,
 	}
 }
 

@@ -42,8 +42,9 @@ func (s *session) identity(branches ...string) *sign.Identity {
 	}
 }
 
-// publish is the way from a plan to a published release, which it then verifies as a
-// user would. What an earlier run left complete is taken over, not made again.
+// publish is the way from a plan to a published release, which is verified as a user
+// would just before it is public. What an earlier run left complete is taken over, not
+// made again.
 func (s *session) publish(ctx context.Context, o outside) (dist.Report, error) {
 	started := time.Now()
 	unlock, err := s.dist.Lock()

@@ -19,10 +19,10 @@ import (
 func (a *app) releaseCommand() *cobra.Command {
 	return a.command(&cobra.Command{
 		Use:   "release",
-		Short: "Make, sign, publish and verify the release",
-		Long: `Makes the release, signs it, publishes it to GitHub Releases and the registry, and
-verifies what was published. Everything goes into a draft first; one call makes it
-public. A release that failed half-way is finished by running the same command again.`,
+		Short: "Make, sign, verify and publish the release",
+		Long: `Makes the release, signs it, verifies it, and publishes it to GitHub Releases and the
+registry. Everything goes into a draft first; one call makes it public. A release that
+failed half-way is finished by running the same command again.`,
 		Example: `  pgo-release release                       in GitHub Actions, on a tag push
   pgo-release release --tag v1.2.3 --draft  leave it a draft`,
 	}, func(ctx context.Context, _ []string) error {
