@@ -4,6 +4,7 @@
 package registry
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -25,6 +26,8 @@ type Server struct {
 	address string
 	server  *http.Server
 	serving sync.WaitGroup
+	handler http.Handler // what faults come before
+	access  *access      // nil: everybody may do everything
 
 	requests sync.RWMutex // held for reading by each of them, so that the store outlives them
 	store    *olareg.Server
@@ -33,17 +36,19 @@ type Server struct {
 	watching sync.Mutex // guards what follows; apart, because faults run handlers
 	fault    func(http.Handler) http.Handler
 	calls    []Call
-	refusing bool // pushes
+	refusing bool             // pushes
+	partial  map[string]int64 // bytes by the path of an upload that is not complete
+	received []Upload
 }
 
 // Start brings a registry up; Close ends it.
-func Start() (*Server, error) { return start(true) }
+func Start() (*Server, error) { return start(true, nil) }
 
 // StartWithoutReferrers brings up a registry that has no referrers API, as ghcr.io has
 // none: clients keep the list of what refers to an image under a tag.
-func StartWithoutReferrers() (*Server, error) { return start(false) }
+func StartWithoutReferrers() (*Server, error) { return start(false, nil) }
 
-func start(referrers bool) (*Server, error) {
+func start(referrers bool, rules *access) (*Server, error) {
 	listener, err := (&net.ListenConfig{}).Listen(context.Background(), "tcp", "127.0.0.1:0")
 	if err != nil {
 		return nil, fmt.Errorf("starting the registry: %w", err)
@@ -52,7 +57,15 @@ func start(referrers bool) (*Server, error) {
 		Storage: config.ConfigStorage{StoreType: config.StoreMem, GC: config.ConfigGC{Frequency: -1}},
 		API:     config.ConfigAPI{Referrer: config.ConfigAPIReferrer{Enabled: &referrers}},
 	})
-	s := &Server{address: listener.Addr().String(), store: store}
+	s := &Server{address: listener.Addr().String(), store: store, access: rules, partial: map[string]int64{}}
+	s.handler = s.count(http.HandlerFunc(s.serve))
+	if rules != nil {
+		s.handler = limited(s.handler)
+	}
+	s.handler = s.refuse(s.handler)
+	if rules != nil { // outermost: who has no token learns nothing else
+		s.handler = rules.admit(s.handler)
+	}
 	s.server = &http.Server{
 		Handler: http.HandlerFunc(s.watch), ReadHeaderTimeout: 10 * time.Second,
 		ErrorLog: log.New(io.Discard, "", 0), // what goes wrong in a request is the client's to report
@@ -64,14 +77,7 @@ func start(referrers bool) (*Server, error) {
 	return s, nil
 }
 
-func (s *Server) handle(w http.ResponseWriter, r *http.Request) {
-	s.watching.Lock()
-	refusing := s.refusing
-	s.watching.Unlock()
-	if refusing && pushes(r) {
-		denied(w, r)
-		return
-	}
+func (s *Server) serve(w http.ResponseWriter, r *http.Request) {
 	s.requests.RLock()
 	defer s.requests.RUnlock()
 	if !s.closed {
@@ -101,6 +107,9 @@ func (s *Server) Close() error {
 	return err
 }
 
+// schemeHeader is how proxies say which scheme a client used.
+const schemeHeader = "X-Forwarded-Proto"
+
 type redirect struct {
 	to   string
 	next http.RoundTripper
@@ -108,6 +117,10 @@ type redirect struct {
 
 func (r redirect) RoundTrip(request *http.Request) (*http.Response, error) {
 	redirected := request.Clone(request.Context())
+	// Which address the client named decides where it is sent for a token; clients
+	// follow no challenge that leads elsewhere, or from https to http.
+	redirected.Host = cmp.Or(request.Host, request.URL.Host)
+	redirected.Header.Set(schemeHeader, request.URL.Scheme)
 	redirected.URL.Scheme, redirected.URL.Host = "http", r.to
 	response, err := r.next.RoundTrip(redirected)
 	if response != nil {

@@ -1,6 +1,7 @@
 package registry
 
 import (
+	"fmt"
 	"io"
 	"net/http"
 	"regexp"
@@ -48,13 +49,32 @@ func pushes(r *http.Request) bool {
 	return slices.Contains([]string{http.MethodPost, http.MethodPut, http.MethodPatch}, r.Method) && pushed.MatchString(r.URL.Path)
 }
 
+// refuse is RefusePushes.
+func (s *Server) refuse(next http.Handler) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		s.watching.Lock()
+		refusing := s.refusing
+		s.watching.Unlock()
+		if refusing && pushes(r) {
+			denied(w, r)
+			return
+		}
+		next.ServeHTTP(w, r)
+	})
+}
+
 // denied refuses a push.
 func denied(w http.ResponseWriter, r *http.Request) {
+	answer(w, r, http.StatusForbidden, "DENIED", "permission_denied: write_package")
+}
+
+// answer ends a request with an error of the distribution specification.
+func answer(w http.ResponseWriter, r *http.Request, status int, code, message string) {
 	// An answer to half of a request would cut the connection under the client.
 	_, _ = io.Copy(io.Discard, r.Body)
 	w.Header().Set("Content-Type", "application/json")
-	w.WriteHeader(http.StatusForbidden)
-	_, _ = io.WriteString(w, `{"errors":[{"code":"DENIED","message":"permission_denied: write_package"}]}`)
+	w.WriteHeader(status)
+	_, _ = fmt.Fprintf(w, `{"errors":[{"code":%q,"message":%q}]}`, code, message)
 }
 
 // watch lets the fault go first and records how each request was answered.
@@ -62,20 +82,20 @@ func (s *Server) watch(w http.ResponseWriter, r *http.Request) {
 	s.watching.Lock()
 	fault := s.fault
 	s.watching.Unlock()
-	handler := http.Handler(http.HandlerFunc(s.handle))
+	handler := s.handler
 	if fault != nil {
 		handler = fault(handler)
 	}
 	call := Call{Method: r.Method, Path: r.URL.Path}
-	answer := &recorder{ResponseWriter: w, record: func(status int) {
+	answered := &recorder{ResponseWriter: w, record: func(status int) {
 		call.Status = status
 		s.watching.Lock()
 		defer s.watching.Unlock()
 		s.calls = append(s.calls, call)
 	}}
 	status := 0
-	defer func() { answer.note(status) }()
-	handler.ServeHTTP(answer, r)
+	defer func() { answered.note(status) }()
+	handler.ServeHTTP(answered, r)
 	status = http.StatusOK
 }
 
