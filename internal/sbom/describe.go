@@ -1,7 +1,8 @@
 // Package sbom writes and reads the software bill of materials of an archive: one
 // SPDX 2.3 document in JSON that names the released module, the Go version that
 // compiled it and every module in the binary, as the binary itself records them
-// (debug/buildinfo), with licences from the local module cache.
+// (debug/buildinfo), with licences from the local module cache. Of such documents it
+// makes the one of a container image.
 //
 // A document depends on its subject and those licences alone: no path of the machine,
 // no clock, no random identifier. It is made without network.

@@ -13,6 +13,8 @@ import (
 	"github.com/anchore/syft/syft/format/common/spdxhelpers"
 	"github.com/anchore/syft/syft/sbom"
 	"github.com/spdx/tools-golang/spdx"
+
+	"github.com/org/pgo-release/internal/release"
 )
 
 // What documents say of their making. The version of syft is written down here, since
@@ -24,11 +26,12 @@ const (
 	namespace = "https://github.com/org/pgo-release/spdx/"
 )
 
-// The primary package purposes that tell the main module and the archive apart from
-// dependencies.
+// The primary package purposes that tell the main module, the archive and images apart
+// from dependencies.
 const (
 	application = "APPLICATION"
 	archive     = "ARCHIVE"
+	container   = "CONTAINER"
 )
 
 // moduleVersion is the version of the main module in the form of Go modules.
@@ -43,13 +46,17 @@ func purl(path, version string) string {
 	return packageurl.NewPackageURL(packageurl.TypeGolang, dir, name, version, nil, "").ToString()
 }
 
+// namespaceOf is the URI that no other document has.
+func namespaceOf(project, version, name string, digest release.Digest) string {
+	return namespace + url.PathEscape(project) + "/" + url.PathEscape(version) + "/" + url.PathEscape(name+"-"+digest.Hex())
+}
+
 // encode makes the document of what syft found: everything that syft takes from the
 // clock or from chance is set, everything that has an order is sorted.
 func encode(made sbom.SBOM, s Subject) ([]byte, error) {
 	d := spdxhelpers.ToFormatModel(made)
 	d.DocumentName = s.Archive.Name
-	d.DocumentNamespace = namespace + url.PathEscape(s.Project) + "/" + url.PathEscape(s.Version) + "/" +
-		url.PathEscape(s.Archive.Name+"-"+s.Binary.Digest.Hex())
+	d.DocumentNamespace = namespaceOf(s.Project, s.Version, s.Archive.Name, s.Binary.Digest)
 	d.CreationInfo.Created = s.Time.UTC().Format(time.RFC3339)
 	d.CreationInfo.Creators = []spdx.Creator{
 		{CreatorType: "Tool", Creator: toolName},
@@ -69,13 +76,25 @@ func encode(made sbom.SBOM, s Subject) ([]byte, error) {
 			return cmp.Or(cmp.Compare(a.Category, b.Category), cmp.Compare(a.RefType, b.RefType), cmp.Compare(a.Locator, b.Locator))
 		})
 	}
+	return serialize(d)
+}
+
+// serialize writes a document after sorting its elements, in the one form that all
+// documents have.
+func serialize(d *spdx.Document) ([]byte, error) {
 	slices.SortFunc(d.Packages, func(a, b *spdx.Package) int {
 		return cmp.Or(cmp.Compare(a.PackageName, b.PackageName), cmp.Compare(a.PackageVersion, b.PackageVersion),
 			cmp.Compare(a.PackageSPDXIdentifier, b.PackageSPDXIdentifier))
 	})
+	slices.SortFunc(d.Files, func(a, b *spdx.File) int {
+		return cmp.Or(cmp.Compare(a.FileName, b.FileName), cmp.Compare(a.FileSPDXIdentifier, b.FileSPDXIdentifier))
+	})
+	slices.SortFunc(d.OtherLicenses, func(a, b *spdx.OtherLicense) int {
+		return cmp.Compare(a.LicenseIdentifier, b.LicenseIdentifier)
+	})
 	slices.SortFunc(d.Relationships, func(a, b *spdx.Relationship) int {
 		return cmp.Or(cmp.Compare(a.RefA.ElementRefID, b.RefA.ElementRefID), cmp.Compare(a.Relationship, b.Relationship),
-			cmp.Compare(a.RefB.ElementRefID, b.RefB.ElementRefID))
+			cmp.Compare(a.RefB.ElementRefID, b.RefB.ElementRefID), cmp.Compare(a.RelationshipComment, b.RelationshipComment))
 	})
 	var out bytes.Buffer
 	encoder := json.NewEncoder(&out)
