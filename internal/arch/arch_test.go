@@ -71,7 +71,7 @@ var (
 		"pack":     {"plan", "release"},
 		"sbom":     {"plan", "release"},
 		"sign":     {"provenance", "release"},
-		"image":    {"plan", "release"},
+		"image":    {"plan", "release", "version"},
 		"github":   {"plan", "release", "history"},
 		"action":   {"release"},
 		"dist":     {"plan", "release"},

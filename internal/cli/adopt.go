@@ -15,7 +15,6 @@ import (
 	"github.com/org/pgo-release/internal/dist"
 	"github.com/org/pgo-release/internal/engine"
 	"github.com/org/pgo-release/internal/github"
-	"github.com/org/pgo-release/internal/image"
 	"github.com/org/pgo-release/internal/pack"
 	"github.com/org/pgo-release/internal/plan"
 	"github.com/org/pgo-release/internal/provenance"
@@ -23,21 +22,22 @@ import (
 	"github.com/org/pgo-release/internal/sign"
 )
 
-// adopt takes over the files of a page that holds all of them, published or draft; adopted
-// is false where there is no such page, or the user wants everything made again.
-func (s *session) adopt(ctx context.Context, o outside, page *github.Page) (signed release.Signed, adopted bool, err error) {
+// adopt takes over the files of a page that holds all of them, published or draft, and
+// gives the provenance that says how they were made; nil where there is no such page, or
+// the user wants everything made again. The plan is then that of the Go that compiled.
+func (s *session) adopt(ctx context.Context, o outside, page *github.Page) (signed release.Signed, made *provenance.Statement, err error) {
 	if page == nil || s.values.Bool("rebuild") {
-		return release.Signed{}, false, nil
+		return release.Signed{}, nil, nil
 	}
 	held, err := o.github.Assets(ctx, *page)
 	if err != nil {
-		return release.Signed{}, false, err
+		return release.Signed{}, nil, err
 	}
 	if !engine.Adoptable(s.plan, held) || lacksNotes(*page, held) {
-		return release.Signed{}, false, s.unfinished(ctx, o, *page, held)
+		return release.Signed{}, nil, s.unfinished(ctx, o, *page, held)
 	}
 	if err := s.dist.Renew(); err != nil {
-		return release.Signed{}, false, err
+		return release.Signed{}, nil, err
 	}
 	defer func() {
 		if err != nil {
@@ -49,38 +49,17 @@ func (s *session) adopt(ctx context.Context, o outside, page *github.Page) (sign
 	}
 	var proven proof
 	signed, err = engine.Adopt(ctx, s.plan, layout, s.adopter(o, *page, held, &proven))
-	if err != nil || signed.Image == nil {
-		return signed, true, err
+	if err != nil {
+		return release.Signed{}, nil, err
 	}
-	signed.Image, err = sameImage(ctx, o.registry, *page, *signed.Image, proven)
-	return signed, true, err
+	s.plan.Toolchain = cmp.Or(proven.statement.Toolchain(), s.plan.Toolchain)
+	return signed, &proven.statement, nil
 }
 
 // lacksNotes tells whether the text of a draft points at an asset that is not there.
 func lacksNotes(page github.Page, held []release.Published) bool {
 	return page.Draft && strings.Contains(page.Body, release.NotesName) &&
 		!slices.ContainsFunc(held, func(h release.Published) bool { return h.Name == release.NotesName && h.Digest != "" })
-}
-
-// sameImage is the image that the provenance names: the one that was made of the programs
-// here, or else, where an earlier pgo-release made it with another base, what the registry
-// holds, whose programs are verified like everything else.
-func sameImage(ctx context.Context, registry image.Access, page github.Page, made release.Image, proven proof) (*release.Image, error) {
-	_, index := proven.statement.Image()
-	if index == made.Digest {
-		return &made, nil
-	}
-	there := false
-	if index != "" {
-		var err error
-		if there, err = image.Exists(ctx, made.Repository+"@"+string(index), registry); err != nil {
-			return nil, err
-		}
-	}
-	if !there {
-		return nil, foreign(page, fmt.Errorf("%s: it names the image %q, which the registry does not have, and of the programs follows %s", release.ProvenanceName, index, made.Digest))
-	}
-	return &release.Image{Repository: made.Repository, Digest: index}, os.RemoveAll(made.Layout)
 }
 
 // adopter wires the workers to the edges of Adopt.
@@ -103,7 +82,10 @@ func (s *session) adopter(o outside, page github.Page, held []release.Published,
 			}
 			return err
 		},
-		Extract: extract, Image: buildImage, Progress: s.reporter.Progress,
+		Extract: extract, Progress: s.reporter.Progress,
+		Images: func(ctx context.Context, p plan.Plan, units []release.Unit, dir string) ([]release.Image, error) {
+			return s.remake(ctx, o, page, units, dir, proven.statement)
+		},
 	}
 }
 

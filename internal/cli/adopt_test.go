@@ -23,8 +23,8 @@ func statementOf(t *testing.T, p plan.Plan, index release.Digest) provenance.Sta
 	t.Helper()
 	at := time.Unix(1e9, 0)
 	run := provenance.Run{BuilderID: "https://github.com/octo/hello/.github/workflows/release.yml@refs/tags/v1.2.3", Started: at, Finished: at}
-	if p.Image != nil {
-		run.Image = &release.Image{Repository: p.Image.Repository, Digest: index}
+	for _, i := range p.Images {
+		run.Images = append(run.Images, release.Image{Repository: i.Repository, Digest: index})
 	}
 	s, err := provenance.New(p, []release.Asset{{File: release.File{Name: "a", Digest: release.Digest("sha256:" + strings.Repeat("1", 64))}}}, run)
 	if err != nil {
@@ -58,9 +58,9 @@ func TestOfPlan(t *testing.T) {
 	}
 }
 
-// TestSameImage: an image that an earlier pgo-release made with another base is taken from
+// TestSameImages: an image that an earlier pgo-release made with another base is taken from
 // the registry, where it is still there.
-func TestSameImage(t *testing.T) {
+func TestSameImages(t *testing.T) {
 	server, err := stage.Start()
 	if err != nil {
 		t.Fatal(err)
@@ -82,7 +82,7 @@ func TestSameImage(t *testing.T) {
 	p := plan.Plan{
 		Project: "hello", Repository: plan.Repository{Owner: "octo", Name: "hello"}, Module: plan.Module{Path: "github.com/octo/hello", Dir: "."},
 		Version: "1.2.3", Tag: "v1.2.3", Commit: strings.Repeat("0", 40), Toolchain: "go1.26.1",
-		Image: &plan.ImagePlan{Repository: repository, Entrypoint: []string{"/usr/local/bin/hello"}},
+		Images: []plan.ImagePlan{{Repository: repository, Entrypoint: []string{"/usr/local/bin/hello"}}},
 	}
 	gone := release.Digest("sha256:" + strings.Repeat("2", 64))
 	for name, c := range map[string]struct {
@@ -97,12 +97,19 @@ func TestSameImage(t *testing.T) {
 		if err := os.Mkdir(layout, 0o700); err != nil {
 			t.Fatal(err)
 		}
-		got, err := sameImage(t.Context(), image.Access{}, github.Page{Draft: true}, release.Image{Repository: repository, Digest: c.made, Layout: layout}, proof{statement: statementOf(t, p, c.named)})
+		images, err := sameImages(t.Context(), image.Access{}, github.Page{Draft: true}, []release.Image{{Repository: repository, Digest: c.made, Layout: layout}}, statementOf(t, p, c.named))
+		var got release.Image
+		if c.ok && len(images) == 1 {
+			got = images[0]
+		}
 		if (err == nil) != c.ok || c.ok && (got.Digest != c.named || (got.Layout != "") != c.layout) {
 			t.Errorf("%s: %+v, %v", name, got, err)
 		}
 		if _, err := os.Stat(layout); (err == nil) != c.layout {
 			t.Errorf("%s: the layout: %v", name, err)
+		}
+		if _, err := sameImages(t.Context(), image.Access{}, github.Page{Draft: true}, nil, statementOf(t, p, c.named)); release.ClassOf(err) != release.Rejected {
+			t.Errorf("%s: no image is made: %v", name, err)
 		}
 		if !c.ok && release.ClassOf(err) != release.Rejected {
 			t.Errorf("%s: %v", name, err)

@@ -61,7 +61,7 @@ func (s *session) conclude(report dist.Report) error {
 		}
 		rows = append(rows, []string{a.Name, platform, ui.Size(a.Size), a.SHA256[:12]})
 	}
-	if i := report.Image; i != nil {
+	for _, i := range report.Images {
 		for _, p := range i.Platforms {
 			rows = append(rows, []string{i.Repository, p.Target.String(), "", p.Digest.Hex()[:12]})
 		}

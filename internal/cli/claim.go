@@ -3,12 +3,13 @@ package cli
 import (
 	"errors"
 	"io/fs"
-	"os"
+	"slices"
 	"strings"
 
 	"github.com/org/pgo-release/internal/config"
 	"github.com/org/pgo-release/internal/dist"
 	"github.com/org/pgo-release/internal/engine"
+	"github.com/org/pgo-release/internal/image"
 	"github.com/org/pgo-release/internal/plan"
 	"github.com/org/pgo-release/internal/provenance"
 	"github.com/org/pgo-release/internal/release"
@@ -32,13 +33,7 @@ func (a *app) claimOf(dir string) (engine.Claim, error) {
 	switch {
 	case err == nil:
 		claim.Tag, claim.Version, claim.Commit = report.Tag, report.Version, report.Commit
-		layout := dist.Dir(dir).Join(dist.ImageDir)
-		if _, err := os.Stat(layout); err == nil || report.Image != nil {
-			claim.Image = layout
-		}
-		if report.Image != nil {
-			claim.Digest = report.Image.Digest
-		}
+		claim.Images = imagesIn(dist.Dir(dir).Join(dist.ImageDir), report)
 	case errors.Is(err, fs.ErrNotExist):
 		claim.Page = true
 		if claim.Tag, claim.Commit = statedIn(dir, claim.Unsigned); claim.Tag == "" && tag == "" {
@@ -53,6 +48,25 @@ func (a *app) claimOf(dir string) (engine.Claim, error) {
 		claim.Tag, claim.Version = tag, versionOf(tag)
 	}
 	return claim, nil
+}
+
+// imagesIn are the images that a layout has, and those that a report names, which are in
+// their registry where the layout lacks them: all of them have to be of the release.
+func imagesIn(layout string, report dist.Report) []engine.ClaimedImage {
+	var out []engine.ClaimedImage
+	digests, err := image.Layout(layout)
+	for _, digest := range digests {
+		out = append(out, engine.ClaimedImage{Reference: layout, Digest: digest})
+	}
+	if err != nil && !errors.Is(err, fs.ErrNotExist) {
+		out = append(out, engine.ClaimedImage{Reference: layout}) // whoever reads it sees why
+	}
+	for _, i := range report.Images {
+		if !slices.Contains(digests, i.Digest) {
+			out = append(out, engine.ClaimedImage{Reference: i.Repository + "@" + string(i.Digest), Digest: i.Digest})
+		}
+	}
+	return out
 }
 
 // statedIn is which release the provenance in a directory says it is about; empty where it

@@ -2,6 +2,7 @@ package cli
 
 import (
 	"context"
+	"fmt"
 
 	"github.com/org/pgo-release/internal/engine"
 	"github.com/org/pgo-release/internal/github"
@@ -9,6 +10,7 @@ import (
 	"github.com/org/pgo-release/internal/notes"
 	"github.com/org/pgo-release/internal/plan"
 	"github.com/org/pgo-release/internal/release"
+	"github.com/org/pgo-release/internal/task"
 )
 
 // pages is GitHub as Ship sees it.
@@ -59,15 +61,42 @@ func githubPage(p engine.Page) github.Page {
 }
 
 // registry is an OCI registry as Ship sees it.
-type registry struct{ access image.Access }
+type registry struct {
+	access   image.Access
+	bases    image.Access // to registries of base images
+	progress task.Progress
+}
 
 func (r registry) Push(ctx context.Context, img release.Image) error {
 	if img.Layout == "" { // it was found there
 		return nil
 	}
-	return image.Push(ctx, img, r.access)
+	return image.Push(ctx, img, r.access, r.bases)
 }
 
-func (r registry) Tag(ctx context.Context, img release.Image, tags []string) ([]string, error) {
-	return image.Tag(ctx, img, tags, r.access)
+func (r registry) Attach(ctx context.Context, img release.Image) error {
+	for _, b := range img.Bundles { // one after the other: see image.Attach
+		if _, err := image.Attach(ctx, img.Reference(), b.Content, b.Predicate, r.access); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func (r registry) Free(ctx context.Context, img release.Image, version string) error {
+	return image.Free(ctx, img, version, r.access)
+}
+
+func (r registry) Tag(ctx context.Context, img release.Image, version string, tags []string) ([]string, error) {
+	tagged, err := image.Tag(ctx, img, version, tags, r.access)
+	var names []string
+	for _, t := range tagged {
+		if t.Newer == "" {
+			names = append(names, t.Reference)
+			continue
+		}
+		r.progress(task.Event{Phase: engine.PhaseShip, Task: "image tags", State: task.Warning,
+			Text: fmt.Sprintf("%s names %s, which is newer than %s, and stays", t.Reference, t.Newer, version)})
+	}
+	return names, err
 }

@@ -58,7 +58,7 @@ func load(t *testing.T) cargo {
 	}
 	c := cargo{plan: plan.Plan{
 		Repository: plan.Repository{Owner: "octo", Name: "hello"}, Version: "1.2.3", Tag: "v1.2.3", Commit: j.env["GITHUB_SHA"], Sign: plan.SignKeyless,
-		Image: &plan.ImagePlan{Repository: j.env["INPUT_IMAGE"], Tags: []string{"1.2.3", "latest"}}, Verdict: version.Verdict{Latest: true},
+		Images: []plan.ImagePlan{{Repository: j.env["INPUT_IMAGE"], Tags: []string{"1.2.3", "latest"}}}, Verdict: version.Verdict{Latest: true},
 	}}
 	dir := filepath.Join(j.dir, "dist")
 	report, err := dist.Dir(dir).Read()
@@ -82,7 +82,7 @@ func load(t *testing.T) cargo {
 		}
 	}
 	c.signed.Units = []release.Unit{unit}
-	c.signed.Image = &release.Image{Repository: report.Image.Repository, Layout: filepath.Join(dir, "image"), Digest: report.Image.Digest}
+	c.signed.Images = []release.Image{{Repository: report.Images[0].Repository, Layout: filepath.Join(dir, "image"), Digest: report.Images[0].Digest}}
 	return c
 }
 

@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"sync"
 
@@ -56,13 +57,13 @@ func newKept(s *session, o outside, page *github.Page) *kept {
 	return k
 }
 
-// holding gives an earlier bundle of this name that holds for the subjects and the image;
+// holding gives an earlier bundle of this name that holds for the subjects and the images;
 // nil: there is none.
-func (k *kept) holding(ctx context.Context, name string, subjects []release.Asset, image *release.Image) []byte {
+func (k *kept) holding(ctx context.Context, name string, subjects []release.Asset, images []release.Image) []byte {
 	for _, find := range []func(context.Context, string) []byte{
 		func(_ context.Context, name string) []byte { return k.here[name] }, k.download,
 	} {
-		if bundle := find(ctx, name); bundle != nil && k.check(name, bundle, subjects, image) == nil {
+		if bundle := find(ctx, name); bundle != nil && k.check(name, bundle, subjects, images) == nil {
 			return bundle
 		}
 	}
@@ -105,7 +106,7 @@ func (k *kept) take(ctx context.Context, held release.Published, own release.Ass
 	if err := k.outside.github.Download(ctx, held, &text); err != nil {
 		return nil, err
 	}
-	if k.check(held.Name, text.Bytes(), signed.Signs(held.Name), signed.Image) != nil {
+	if k.check(held.Name, text.Bytes(), signed.Signs(held.Name), signed.Images) != nil {
 		return nil, nil
 	}
 	file, err := pack.WriteFile(own.Path, text.Bytes())
@@ -119,7 +120,7 @@ func (k *kept) take(ctx context.Context, held release.Published, own release.Ass
 }
 
 // check verifies an earlier bundle against what was made now.
-func (k *kept) check(name string, bundle []byte, subjects []release.Asset, image *release.Image) error {
+func (k *kept) check(name string, bundle []byte, subjects []release.Asset, images []release.Image) error {
 	n := k.outside.notary
 	if name != release.ProvenanceName {
 		_, err := n.trust.VerifyBlob(bundle, subjects[0].Digest, n.want)
@@ -133,12 +134,12 @@ func (k *kept) check(name string, bundle []byte, subjects []release.Asset, image
 	if err != nil {
 		return err
 	}
-	return k.says(statement, signature, subjects, image)
+	return k.says(statement, signature, subjects, images)
 }
 
-// says demands that a statement says of the subjects and the image what a new one would,
+// says demands that a statement says of the subjects and the images what a new one would,
 // but for the run that it speaks of.
-func (k *kept) says(statement provenance.Statement, signature sign.Signature, subjects []release.Asset, image *release.Image) error {
+func (k *kept) says(statement provenance.Statement, signature sign.Signature, subjects []release.Asset, images []release.Image) error {
 	p := k.session.plan
 	content, err := p.Content()
 	if err != nil {
@@ -150,13 +151,11 @@ func (k *kept) says(statement provenance.Statement, signature sign.Signature, su
 			return fmt.Errorf("it does not speak of %q", s.Name)
 		}
 	}
-	var made release.Image // none
-	if image != nil {
-		made = *image
-	}
-	repository, index := statement.Image()
+	same := slices.EqualFunc(statement.Images(), images, func(named provenance.Image, made release.Image) bool {
+		return named.Repository == made.Repository && named.Digest == made.Digest
+	})
 	switch {
-	case repository != made.Repository || index != made.Digest:
+	case !same:
 		return errors.New("it speaks of another image")
 	case len(about) != len(subjects):
 		return errors.New("it speaks of more")

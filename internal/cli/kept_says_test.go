@@ -18,25 +18,25 @@ func TestKeptSays(t *testing.T) {
 	p := plan.Plan{
 		Project: "hello", Repository: plan.Repository{Owner: "octo", Name: "hello"}, Module: plan.Module{Path: "github.com/octo/hello", Dir: "."},
 		Version: "1.2.3", Tag: "v1.2.3", Commit: strings.Repeat("0", 40), Toolchain: "go1.26.0",
-		Image: &plan.ImagePlan{Repository: repository, Entrypoint: []string{"/usr/local/bin/hello"}},
+		Images: []plan.ImagePlan{{Repository: repository, Entrypoint: []string{"/usr/local/bin/hello"}}},
 	}
 	imageless := p
-	imageless.Image = nil
+	imageless.Images = nil
 	subjects := []release.Asset{{File: release.File{Name: "a", Digest: digest("1")}}}
 	for name, c := range map[string]struct {
 		planned plan.Plan
-		named   *release.Image // by the statement
-		made    *release.Image // now
+		named   []release.Image // by the statement
+		made    []release.Image // now
 		want    string
 	}{
-		"the same":      {p, &release.Image{Repository: repository, Digest: digest("2")}, &release.Image{Repository: repository, Digest: digest("2")}, ""},
+		"the same":      {p, []release.Image{{Repository: repository, Digest: digest("2")}}, []release.Image{{Repository: repository, Digest: digest("2")}}, ""},
 		"no image":      {imageless, nil, nil, ""},
-		"another":       {p, &release.Image{Repository: repository, Digest: digest("2")}, &release.Image{Repository: repository, Digest: digest("3")}, "another image"},
-		"one too many":  {p, &release.Image{Repository: repository, Digest: digest("2")}, nil, "another image"},
-		"one is absent": {imageless, nil, &release.Image{Repository: repository, Digest: digest("2")}, "another image"},
+		"another":       {p, []release.Image{{Repository: repository, Digest: digest("2")}}, []release.Image{{Repository: repository, Digest: digest("3")}}, "another image"},
+		"one too many":  {p, []release.Image{{Repository: repository, Digest: digest("2")}}, nil, "another image"},
+		"one is absent": {imageless, nil, []release.Image{{Repository: repository, Digest: digest("2")}}, "another image"},
 	} {
 		at := time.Unix(1e9, 0)
-		s, err := provenance.New(c.planned, subjects, provenance.Run{BuilderID: builder, Started: at, Finished: at, Image: c.named})
+		s, err := provenance.New(c.planned, subjects, provenance.Run{BuilderID: builder, Started: at, Finished: at, Images: c.named})
 		if err != nil {
 			t.Fatal(err)
 		}

@@ -52,7 +52,7 @@ func TestKeepsSignatures(t *testing.T) {
 			if err := os.WriteFile(filepath.Join(dist, "..", ".pgo-release.yaml"), text, 0o600); err != nil {
 				t.Fatal(err)
 			}
-		}, 2, 1},
+		}, 2 + 3, 1}, // three are about the image
 	} {
 		t.Run(name, func(t *testing.T) {
 			j := newJob(t)

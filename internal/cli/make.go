@@ -11,7 +11,6 @@ import (
 	"github.com/org/pgo-release/internal/dist"
 	"github.com/org/pgo-release/internal/engine"
 	"github.com/org/pgo-release/internal/gobuild"
-	"github.com/org/pgo-release/internal/image"
 	"github.com/org/pgo-release/internal/pack"
 	"github.com/org/pgo-release/internal/plan"
 	"github.com/org/pgo-release/internal/release"
@@ -95,9 +94,11 @@ func (s *session) maker() engine.Maker {
 			}, path)
 		},
 		Checksums: pack.Checksums,
-		Image:     buildImage,
-		Compiles:  1,
-		Progress:  s.reporter.Progress,
+		Images: func(ctx context.Context, p plan.Plan, src engine.Source, units []release.Unit, dir string) ([]release.Image, error) {
+			return s.buildImages(ctx, p, src.Root, units, dir)
+		},
+		Compiles: 1,
+		Progress: s.reporter.Progress,
 	}
 }
 
@@ -115,21 +116,6 @@ func inspect(executable string, p plan.Plan) (engine.Origin, error) {
 		origin.Modules = append(origin.Modules, engine.Module(m))
 	}
 	return origin, nil
-}
-
-// buildImage puts the binaries of every linux platform into the image.
-func buildImage(ctx context.Context, p plan.Plan, units []release.Unit, dir string) (release.Image, error) {
-	spec := image.Spec{Plan: *p.Image, Time: p.Time}
-	for _, target := range p.Image.Platforms {
-		b := image.Binary{Target: target}
-		for _, u := range units {
-			if u.Target == target {
-				b.Files = append(b.Files, u.Binary)
-			}
-		}
-		spec.Binaries = append(spec.Binaries, b)
-	}
-	return image.Build(ctx, spec, dir)
 }
 
 // executables reads the Go programs of an archive: every entry is written to a

@@ -3,6 +3,7 @@ package cli
 import (
 	"context"
 	"fmt"
+	"slices"
 	"strings"
 	"sync"
 
@@ -44,10 +45,8 @@ func (s *session) preflight(ctx context.Context, o *outside) (page version.Page,
 			page, found, text, err = s.there(ctx, o.github)
 			return text, err
 		})
-		if s.plan.Image != nil && !page.Published {
-			errs[2] = s.looked(ctx, "registry", func() (string, error) {
-				return "", image.CheckPush(ctx, s.plan.Image.Repository, o.registry)
-			})
+		if len(s.plan.Images) > 0 && !page.Published {
+			errs[2] = s.looked(ctx, "registry", func() (string, error) { return "", s.pushable(ctx, o.registry) })
 		}
 	})
 	group.Wait()
@@ -63,6 +62,18 @@ func (s *session) looked(ctx context.Context, name string, look func() (string, 
 		stage("asking")
 		return look()
 	})
+}
+
+// pushable demands of the registries that they take the images, and that no exact version
+// of them was made of another commit.
+func (s *session) pushable(ctx context.Context, access image.Access) error {
+	errs := make([]error, len(s.plan.Images))
+	for i, p := range s.plan.Images {
+		if errs[i] = image.CheckPush(ctx, p.Repository, access); errs[i] == nil && slices.Contains(p.Tags, s.plan.Version) {
+			errs[i] = image.CheckTag(ctx, p.Repository, s.plan.Version, s.plan.Commit, access)
+		}
+	}
+	return together(errs)
 }
 
 // there is what GitHub has of the release, and whether the token may write it.

@@ -11,10 +11,17 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"strings"
 	"sync"
 	"testing"
 
+	"github.com/google/go-containerregistry/pkg/authn"
+	"github.com/google/go-containerregistry/pkg/name"
+	"github.com/google/go-containerregistry/pkg/v1/remote"
+	"github.com/google/go-containerregistry/pkg/v1/remote/transport"
+
+	"github.com/org/pgo-release/internal/image"
 	"github.com/org/pgo-release/internal/rehearsal/sigstore"
 )
 
@@ -122,34 +129,38 @@ func (j *job) pages(t *testing.T) []pageJSON {
 	return out
 }
 
-// imageTags are the tags that the registry has, with the digests that they name; nil
-// where there is no image.
+// imageTags are the tags that the registry has, but for those of referrers, with the
+// digests that they name; nil where there is no image.
 func (j *job) imageTags(t *testing.T) map[string]string {
 	t.Helper()
-	base := "http://" + j.stage.Registry.Address() + "/v2/octo/hello/"
-	get := func(path string) *http.Response {
-		req, err := http.NewRequestWithContext(context.WithoutCancel(t.Context()), http.MethodGet, base+path, nil)
-		if err != nil {
-			t.Fatal(err)
-		}
-		req.Header.Set("Accept", "application/vnd.oci.image.index.v1+json")
-		resp, err := http.DefaultClient.Do(req)
-		if err != nil {
-			t.Fatal(err)
-		}
-		return resp
+	repository, err := name.NewRepository(j.stage.Registry.Address() + "/octo/hello")
+	if err != nil {
+		t.Fatal(err)
 	}
-	list := get("tags/list")
-	defer list.Body.Close()
-	var found struct{ Tags []string }
-	if err := json.NewDecoder(list.Body).Decode(&found); err != nil && !errors.Is(err, io.EOF) || len(found.Tags) == 0 {
+	options := []remote.Option{
+		remote.WithContext(context.WithoutCancel(t.Context())), remote.WithAuth(&authn.Basic{Username: "octocat", Password: j.stage.Hub.Token()}),
+	}
+	tags, err := remote.List(repository, options...)
+	var refused *transport.Error
+	if errors.As(err, &refused) && refused.StatusCode == http.StatusNotFound {
 		return nil
 	}
-	out := map[string]string{}
-	for _, tag := range found.Tags {
-		resp := get("manifests/" + tag)
-		_ = resp.Body.Close()
-		out[tag] = resp.Header.Get("Docker-Content-Digest")
+	if err != nil {
+		t.Fatal(err)
+	}
+	var out map[string]string
+	for _, tag := range tags {
+		if strings.HasPrefix(tag, "sha256-") {
+			continue
+		}
+		d, err := remote.Head(repository.Tag(tag), options...)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if out == nil {
+			out = map[string]string{}
+		}
+		out[tag] = d.Digest.String()
 	}
 	return out
 }
@@ -158,6 +169,7 @@ func (j *job) imageTags(t *testing.T) map[string]string {
 type content struct {
 	Assets map[string]string // name → digest; of bundles only that they are there
 	Images map[string]string // tag → digest
+	Beside []string          // predicate types of what is attached to the image, sorted
 	Body   string
 	Draft  bool
 }
@@ -170,6 +182,7 @@ func (j *job) released(t *testing.T) content {
 		t.Fatalf("%d releases: %+v", len(pages), pages)
 	}
 	out := content{Assets: map[string]string{}, Images: j.imageTags(t), Body: pages[0].Body, Draft: pages[0].Draft}
+	out.Beside = j.beside(t, out.Images["1.2.3"])
 	for _, a := range pages[0].Assets {
 		if a.State != "uploaded" || out.Assets[a.Name] != "" {
 			t.Errorf("asset %+v", a)
@@ -178,6 +191,28 @@ func (j *job) released(t *testing.T) content {
 			out.Assets[a.Name] = "a bundle"
 		}
 	}
+	return out
+}
+
+// beside are the predicate types of what is attached to the image with the digest.
+func (j *job) beside(t *testing.T, digest string) []string {
+	t.Helper()
+	if digest == "" {
+		return nil
+	}
+	reference := j.stage.Registry.Address() + "/octo/hello@" + digest
+	found, err := image.Referrers(context.WithoutCancel(t.Context()), reference, image.Access{Token: j.stage.Hub.Token()})
+	if err != nil {
+		t.Fatal(err)
+	}
+	var out []string
+	for _, r := range found {
+		if r.Err != nil {
+			t.Error(r.Err)
+		}
+		out = append(out, r.PredicateType)
+	}
+	slices.Sort(out)
 	return out
 }
 

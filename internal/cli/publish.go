@@ -57,15 +57,18 @@ func (s *session) publish(ctx context.Context, o outside) (dist.Report, error) {
 		return dist.Report{}, err
 	}
 	earlier := newKept(s, o, there) // before dist/ is made anew
-	signed, adopted, err := s.adopt(ctx, o, there)
+	signed, made, err := s.adopt(ctx, o, there)
 	if err != nil {
 		return dist.Report{}, err
 	}
 	var body string
 	switch {
-	case adopted && page.Published: // it was judged when it was published
-	case adopted:
-		_, err = s.judge(ctx, o, page)
+	case made != nil && page.Published: // it was judged when it was published
+	case made != nil:
+		if _, err = s.judge(ctx, o, page); err == nil {
+			run := provenance.Run{InvocationID: o.invocation, Started: started, Modules: made.Modules()}
+			signed, err = engine.AttestImages(ctx, signed, s.attester(o, earlier, engine.Origin{}, run))
+		}
 	case s.plan.Promote && !page.Published:
 		err = release.Reject("release to an earlier environment first, such as staging, which leaves a draft",
 			"the environment %q publishes only what was made before, and there is no complete draft of %s", s.plan.Environment, s.plan.Tag)
@@ -76,7 +79,7 @@ func (s *session) publish(ctx context.Context, o outside) (dist.Report, error) {
 		return dist.Report{}, err
 	}
 	receipt, err := engine.Ship(ctx, s.plan, signed, body, engine.Shipper{
-		Releases: pages{o.github, s.values.Bool("rebuild")}, Registry: registry{o.registry}, Progress: s.reporter.Progress,
+		Releases: pages{o.github, s.values.Bool("rebuild")}, Registry: registry{o.registry, s.app.registry(), s.reporter.Progress}, Progress: s.reporter.Progress,
 		Keep: func(ctx context.Context, held release.Published, own release.Asset) (*release.File, error) {
 			return earlier.take(ctx, held, own, signed)
 		},
@@ -93,10 +96,13 @@ func (s *session) publish(ctx context.Context, o outside) (dist.Report, error) {
 		return dist.Report{}, err
 	}
 	report = report.Publish(receipt)
+	if err := s.hidden(ctx, o, &report); err != nil {
+		return dist.Report{}, err
+	}
 	if err := s.dist.Write(report); err != nil {
 		return dist.Report{}, err
 	}
-	return report, s.storeProvenance(ctx, o, receipt)
+	return report, s.storeProvenance(ctx, o, receipt, signed.Images)
 }
 
 // produce makes and signs the release, and writes its notes.
@@ -168,28 +174,27 @@ func (s *session) attester(o outside, earlier *kept, origin engine.Origin, run p
 	for _, m := range origin.Modules {
 		run.Modules = append(run.Modules, provenance.Module(m))
 	}
+	state := func(ctx context.Context, subjects []release.Asset, images []release.Image) ([]byte, error) {
+		run := run
+		run.Images = images
+		var err error
+		if run.BuilderID, err = o.builder(ctx); err != nil {
+			return nil, err
+		}
+		run.Version, _ = ownVersion()
+		run.Finished = time.Now()
+		statement, err := provenance.New(s.plan, subjects, run)
+		if err != nil {
+			return nil, err
+		}
+		return statement.JSON()
+	}
 	return engine.Attester{
-		Kept: earlier.holding,
-		Blob: o.signer.Blob,
-		Statement: func(ctx context.Context, subjects []release.Asset, image *release.Image) ([]byte, error) {
-			run := run
-			run.Image = image
-			var err error
-			if run.BuilderID, err = o.builder(ctx); err != nil {
-				return nil, err
-			}
-			run.Version, _ = ownVersion()
-			run.Finished = time.Now()
-			statement, err := provenance.New(s.plan, subjects, run)
-			if err != nil {
-				return nil, err
-			}
-			return statement.JSON()
+		Kept: earlier.holding, Blob: o.signer.Blob, Sign: o.signer.Statement, Write: pack.WriteFile, Statement: state,
+		Exhibits: func(ctx context.Context, made release.Made, img release.Image) ([]engine.Exhibit, error) {
+			return s.exhibits(ctx, o, made, img, state)
 		},
-		Sign:     o.signer.Statement,
-		Write:    pack.WriteFile,
-		All:      s.plan.SignAll,
-		Progress: s.reporter.Progress,
+		All: s.plan.SignAll, Progress: s.reporter.Progress,
 	}
 }
 
@@ -200,21 +205,31 @@ func (s *session) verifyShipped(ctx context.Context, o outside, receipt release.
 		Repository: s.plan.Repository.String(), Tag: s.plan.Tag, Version: s.plan.Version, Commit: s.plan.Commit,
 		Branches: o.want.Branches, Unsigned: s.plan.Sign == plan.SignNone,
 	}
-	if s.plan.Image != nil {
-		claim.Image, claim.Digest = s.plan.Image.Repository+"@"+string(receipt.ImageDigest), receipt.ImageDigest
+	for _, i := range receipt.Images {
+		claim.Images = append(claim.Images, engine.ClaimedImage{Reference: i.Reference(), Digest: i.Digest})
 	}
-	findings, err := engine.Verify(ctx, string(s.dist), claim, s.verifier(o.trust, func(ctx context.Context, reference string) (image.Content, error) {
-		return image.Inspect(ctx, reference, o.registry)
-	}, nil))
+	findings, err := engine.Verify(ctx, string(s.dist), claim, s.verifier(o.trust, inspector(o.registry), nil))
 	if err != nil {
 		return err
+	}
+	for _, i := range receipt.Images {
+		if claim.Unsigned {
+			continue
+		}
+		more, err := attested(ctx, i.Reference(), i.Digest, o.registry, engine.SubjectVerifier{
+			Bundle: witness(func([]byte) (sign.Trust, error) { return o.trust, nil }, o.want), Progress: s.reporter.Progress,
+		})
+		if err != nil {
+			return err
+		}
+		findings = append(findings, more...)
 	}
 	return conclusion(receipt.URL, findings)
 }
 
 // storeProvenance puts the verified provenance into GitHub's attestation store as well,
 // where `gh attestation verify` finds it without the release.
-func (s *session) storeProvenance(ctx context.Context, o outside, receipt release.Receipt) error {
+func (s *session) storeProvenance(ctx context.Context, o outside, receipt release.Receipt, images []release.Image) error {
 	if s.plan.Sign != plan.SignKeyless || receipt.Draft {
 		return nil
 	}
@@ -223,5 +238,12 @@ func (s *session) storeProvenance(ctx context.Context, o outside, receipt releas
 		return fmt.Errorf("storing the provenance: %w", err)
 	}
 	s.store(ctx, o.github, release.ProvenanceName, bundle)
+	for _, i := range images {
+		for _, b := range i.Bundles {
+			if b.Predicate == provenance.PredicateType {
+				s.store(ctx, o.github, i.Repository, b.Content)
+			}
+		}
+	}
 	return context.Cause(ctx)
 }

@@ -74,7 +74,7 @@ func (a *app) buildAgain(ctx context.Context, dir string, statement provenance.S
 	if err := statement.Confirm(s.plan); err != nil {
 		return nil, err
 	}
-	s.plan.Image = nil // it holds the binaries of the archives, which verify has seen
+	s.plan.Images = nil // they hold the binaries of the archives, which verify has seen
 	if err := s.findToolchain(ctx); err != nil {
 		return nil, err
 	}

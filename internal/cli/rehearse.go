@@ -129,9 +129,9 @@ func stageTrust(stage *rehearsal.Stage) (trust sign.Trust, err error) {
 func (s *session) printRehearsed(report dist.Report) error {
 	root := s.dist.Join(dist.RehearsalDir, rehearsal.TrustedRootName)
 	text := fmt.Sprintf("\nrehearsed %s\n  release  %s (gone with the rehearsal)\n", s.plan.Tag, report.Release.URL)
-	if report.Image != nil {
-		text += fmt.Sprintf("  image    %s@%s\n", report.Image.Repository, report.Image.Digest)
-		for _, tag := range report.Image.Tags {
+	for _, i := range report.Images {
+		text += fmt.Sprintf("  image    %s@%s\n", i.Repository, i.Digest)
+		for _, tag := range i.Tags {
 			text += fmt.Sprintf("           %s\n", tag)
 		}
 	}

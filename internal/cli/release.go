@@ -10,7 +10,6 @@ import (
 	"github.com/org/pgo-release/internal/dist"
 	"github.com/org/pgo-release/internal/engine"
 	"github.com/org/pgo-release/internal/github"
-	"github.com/org/pgo-release/internal/image"
 	"github.com/org/pgo-release/internal/plan"
 	"github.com/org/pgo-release/internal/release"
 	"github.com/org/pgo-release/internal/task"
@@ -69,7 +68,7 @@ func (s *session) online(actions *action.Runner, inActions bool) (outside, error
 	if err != nil {
 		return outside{}, err
 	}
-	o := outside{github: client, registry: image.Access{Token: token, User: s.getenv("GITHUB_ACTOR")}, proxied: true}
+	o := outside{github: client, registry: s.app.registry(), proxied: true}
 	if inActions {
 		o.invocation = actions.InvocationID()
 	}

@@ -104,15 +104,22 @@ func outputsOf(p plan.Plan, r dist.Report, dir string) (map[string]string, error
 	if err != nil {
 		return nil, fmt.Errorf("setting the output %q: %w", "assets", err)
 	}
+	images := []byte("[]")
+	if len(r.Images) > 0 {
+		if images, err = json.Marshal(r.Images); err != nil {
+			return nil, fmt.Errorf("setting the output %q: %w", "images", err)
+		}
+	}
 	out := map[string]string{
 		"version": r.Version, "tag": r.Tag, "previous-tag": p.Verdict.Previous,
 		"prerelease": strconv.FormatBool(p.Verdict.Prerelease), "latest": strconv.FormatBool(p.Verdict.Latest && !r.Release.Draft),
 		"release-url": r.Release.URL, "release-id": strconv.FormatInt(r.Release.ID, 10),
-		"assets": string(assets), "dist": dir, "image": "", "image-digest": "",
+		"assets": string(assets), "dist": dir, "image": "", "image-digest": "", "images": string(images),
 	}
-	if r.Image != nil {
-		out["image"], out["image-digest"] = r.Image.Repository+"@"+string(r.Image.Digest), string(r.Image.Digest)
-		if exact := r.Image.Repository + ":" + r.Version; slices.Contains(r.Image.Tags, exact) {
+	if len(r.Images) > 0 {
+		first := r.Images[0]
+		out["image"], out["image-digest"] = first.Repository+"@"+string(first.Digest), string(first.Digest)
+		if exact := first.Repository + ":" + r.Version; slices.Contains(first.Tags, exact) {
 			out["image"] = exact
 		}
 	}
@@ -147,10 +154,13 @@ func summary(p plan.Plan, r dist.Report) string {
 		}
 		fmt.Fprintf(&text, "| `%s` | %s | %s | `%s` |\n", a.Name, platform, ui.Size(a.Size), a.SHA256)
 	}
-	if r.Image != nil {
-		fmt.Fprintf(&text, "\n`%s@%s`\n", r.Image.Repository, r.Image.Digest)
-		for _, tag := range r.Image.Tags {
+	for _, i := range r.Images {
+		fmt.Fprintf(&text, "\n`%s@%s`\n", i.Repository, i.Digest)
+		for _, tag := range i.Tags {
 			fmt.Fprintf(&text, "- `%s`\n", tag)
+		}
+		if i.Private {
+			fmt.Fprintf(&text, "\n> [!IMPORTANT]\n> **The package `%s` is private**: %s\n", i.Repository, visibility(p.Repository, i.Repository))
 		}
 	}
 	return text.String()

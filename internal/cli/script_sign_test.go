@@ -15,7 +15,7 @@ import (
 func digest(ts *testscript.TestScript, _ bool, _ []string) {
 	var report dist.Report
 	ts.Check(json.Unmarshal([]byte(ts.ReadFile("dist/release.json")), &report))
-	ts.Setenv("DIGEST", string(report.Image.Digest))
+	ts.Setenv("DIGEST", string(report.Images[0].Digest))
 }
 
 // keyPair writes cosign.key and cosign.pub into a directory, as cosign generate-key-pair

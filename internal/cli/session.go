@@ -66,6 +66,9 @@ func (a *app) open(ctx context.Context, adjust func(*plan.Config, plan.Facts)) (
 			return nil, err
 		}
 	}
+	if err := s.resolveBases(ctx); err != nil {
+		return nil, err
+	}
 	s.plan, err = plan.New(s.config, s.facts)
 	return s, err
 }

@@ -41,7 +41,7 @@ func (a *app) subjectOf(ctx context.Context, argument string) (subject, error) {
 	if err != nil {
 		return subject{}, release.Misuse("such as ghcr.io/owner/app@sha256:HEX", "subject %q: %w", argument, err)
 	}
-	access := image.Access{Token: a.values.String("token"), User: a.getenv("GITHUB_ACTOR")}
+	access := a.registry()
 	there, err := image.Exists(ctx, argument, access)
 	if err != nil {
 		return subject{}, err
@@ -126,8 +126,13 @@ func evidenceOf(ctx context.Context, s subject) ([]engine.Evidence, error) {
 // witness verifies bundles about a subject.
 func (a *app) witness(ctx context.Context, want sign.Identity) func([]byte, release.Digest) (engine.Witness, error) {
 	trusts := &trusts{app: a}
+	return witness(func(bundle []byte) (sign.Trust, error) { return trusts.of(ctx, bundle) }, want)
+}
+
+// witness verifies bundles with what trust says that they are verified with.
+func witness(trust func(bundle []byte) (sign.Trust, error), want sign.Identity) func([]byte, release.Digest) (engine.Witness, error) {
 	return func(bundle []byte, digest release.Digest) (engine.Witness, error) {
-		trust, err := trusts.of(ctx, bundle)
+		trust, err := trust(bundle)
 		if err != nil {
 			return engine.Witness{}, err
 		}

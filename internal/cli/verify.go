@@ -66,15 +66,24 @@ func (a *app) verifyDir(ctx context.Context, dir string) error {
 		}
 	}
 	if name := a.values.String("image"); name != "" {
-		claim.Image = name + ":" + claim.Version
-		return a.verify(ctx, dir, dir, claim, a.inspectRegistry)
+		claim.Images = []engine.ClaimedImage{{Reference: name + ":" + claim.Version}}
 	}
-	return a.verify(ctx, dir, dir, claim, image.InspectLayout)
+	return a.verify(ctx, dir, dir, claim)
 }
 
-// inspectRegistry reads an image from its registry.
-func (a *app) inspectRegistry(ctx context.Context, reference string) (image.Content, error) {
-	return image.Inspect(ctx, reference, image.Access{Token: a.values.String("token")})
+// inspector reads images from layouts, which are directories, and from registries.
+func inspector(access image.Access) func(context.Context, engine.ClaimedImage) (image.Content, error) {
+	return func(ctx context.Context, i engine.ClaimedImage) (image.Content, error) {
+		if info, err := os.Stat(i.Reference); err == nil && info.IsDir() {
+			return image.InspectLayout(ctx, i.Reference, i.Digest)
+		}
+		return image.Inspect(ctx, i.Reference, access)
+	}
+}
+
+// registry is how this command reaches registries.
+func (a *app) registry() image.Access {
+	return image.Access{Token: a.values.String("token"), User: a.getenv("GITHUB_ACTOR"), Insecure: a.values.Bool("plain-http")}
 }
 
 // verifyRelease fetches a published release and checks it.
@@ -111,10 +120,10 @@ func (a *app) verifyRelease(ctx context.Context, repository, tag string) (err er
 	}
 	claim := engine.Claim{
 		Repository: repository, Tag: tag, Version: versionOf(tag), Commit: commit,
-		Unsigned: a.values.String("sign") == plan.SignNone, All: a.values.String("sign") == plan.SignAll, Image: a.values.String("image"), Page: true,
+		Unsigned: a.values.String("sign") == plan.SignNone, All: a.values.String("sign") == plan.SignAll, Page: true,
 	}
-	if claim.Image != "" {
-		claim.Image += ":" + claim.Version
+	if name := a.values.String("image"); name != "" {
+		claim.Images = []engine.ClaimedImage{{Reference: name + ":" + claim.Version}}
 	}
 	if claim.Branches = a.values.List("branches"); len(claim.Branches) == 0 && !claim.Unsigned {
 		info, err := client.Repository(ctx)
@@ -123,7 +132,7 @@ func (a *app) verifyRelease(ctx context.Context, repository, tag string) (err er
 		}
 		claim.Branches = []string{info.DefaultBranch}
 	}
-	return a.verify(ctx, repository+"@"+tag, dir, claim, a.inspectRegistry)
+	return a.verify(ctx, repository+"@"+tag, dir, claim)
 }
 
 // download fetches every asset of a page into dir.
@@ -147,16 +156,21 @@ func download(ctx context.Context, client *github.Client, page github.Page, dir 
 }
 
 // verify checks the files of dir and prints what was found.
-func (a *app) verify(ctx context.Context, what, dir string, claim engine.Claim, inspect func(context.Context, string) (image.Content, error)) error {
+func (a *app) verify(ctx context.Context, what, dir string, claim engine.Claim) error {
 	trusts, bundle, err := a.trustsOf(ctx, dir, claim)
 	if err != nil {
 		return err
 	}
 	var proven proof
-	findings, err := engine.Verify(ctx, dir, claim, a.verifierBy(func(bundle []byte) (sign.Trust, error) { return trusts.of(ctx, bundle) }, inspect, &proven))
+	findings, err := engine.Verify(ctx, dir, claim, a.verifierBy(func(bundle []byte) (sign.Trust, error) { return trusts.of(ctx, bundle) }, inspector(a.registry()), &proven))
 	if err != nil {
 		return err
 	}
+	more, err := a.attested(ctx, claim, proven.statement, trusts)
+	if err != nil {
+		return err
+	}
+	findings = append(findings, more...)
 	if a.values.Bool("rebuild") && len(engine.Failed(findings)) == 0 {
 		again, err := a.rebuild(ctx, dir, proven.statement)
 		if err != nil {
@@ -239,13 +253,13 @@ type proof struct {
 }
 
 // verifier is verifierBy with one trust for everything.
-func (a *app) verifier(trust sign.Trust, inspect func(context.Context, string) (image.Content, error), proven *proof) engine.Verifier {
+func (a *app) verifier(trust sign.Trust, inspect func(context.Context, engine.ClaimedImage) (image.Content, error), proven *proof) engine.Verifier {
 	return a.verifierBy(func([]byte) (sign.Trust, error) { return trust, nil }, inspect, proven)
 }
 
 // verifierBy wires the workers to the edges of Verify. trust says what a bundle is verified
 // with; proven, unless nil, gets the provenance when its signature was verified.
-func (a *app) verifierBy(trust func(bundle []byte) (sign.Trust, error), inspect func(context.Context, string) (image.Content, error), proven *proof) engine.Verifier {
+func (a *app) verifierBy(trust func(bundle []byte) (sign.Trust, error), inspect func(context.Context, engine.ClaimedImage) (image.Content, error), proven *proof) engine.Verifier {
 	identity := func(c engine.Claim) sign.Identity {
 		return sign.Identity{Repository: c.Repository, Commit: c.Commit, Tag: c.Tag, Branches: c.Branches, Workflow: a.values.String("workflow")}
 	}
@@ -282,14 +296,16 @@ func (a *app) verifierBy(trust func(bundle []byte) (sign.Trust, error), inspect 
 			return engine.Bill{Module: d.Module, Version: d.Version, Archive: d.Archive}, err
 		},
 		Executables: executables,
-		Image: func(ctx context.Context, reference string) (engine.ImageContent, error) {
-			found, err := inspect(ctx, reference)
+		Image: func(ctx context.Context, i engine.ClaimedImage) (engine.ImageContent, error) {
+			found, err := inspect(ctx, i)
 			if err != nil {
 				return engine.ImageContent{}, err
 			}
-			content := engine.ImageContent{Digest: found.Digest, Platforms: map[release.Target]map[string]release.Digest{}}
+			content := engine.ImageContent{
+				Digest: found.Digest, Platforms: map[release.Target]map[string]release.Digest{}, Files: map[release.Target][]string{},
+			}
 			for _, p := range found.Platforms {
-				content.Platforms[p.Target] = p.Files
+				content.Platforms[p.Target], content.Files[p.Target] = p.Files, p.Others
 			}
 			return content, nil
 		},
@@ -303,6 +319,8 @@ func stated(s provenance.Statement, by sign.Signature) engine.Statement {
 		BuildType: s.BuildType(), Repository: s.Repository(), Tag: s.Tag(), Commit: s.Commit(), Module: s.Module(),
 		Subjects: s.Subjects(), Builder: s.BuilderID(), Signer: by.Signer(), Identity: builderOf(by),
 	}
-	out.Image, out.Index = s.Image()
+	for _, i := range s.Images() {
+		out.Images = append(out.Images, engine.StatedImage(i))
+	}
 	return out
 }

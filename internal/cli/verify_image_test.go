@@ -49,7 +49,7 @@ func TestVerifyUnsignedImageSwapped(t *testing.T) {
 			return nil, err
 		}
 		config := *file.Config.DeepCopy()
-		config.Env = append(config.Env, "LD_PRELOAD=/tmp/evil.so")
+		config.Volumes = map[string]struct{}{"/usr/local/bin": {}}
 		return mutate.Config(img, config)
 	})
 	code, said := j.run(t, "verify", "octo/hello@v1.2.3", "--sign", "none")

@@ -73,7 +73,20 @@ builds:
 include: [web/dist]
 prepare: [go generate ./...]
 archives: {format: tar.zst, windows: zip, files: [LICENSE]}
-image: {skip: true, repository: ghcr.io/o/r, labels: {team: core}}
+image:
+  skip: true
+  repository: ghcr.io/o/r
+  base: alpine:3
+  entrypoint: [app, serve]
+  cmd: [--port, "80"]
+  user: root
+  env: {A: b}
+  workdir: /srv
+  ports: ["80", 53/udp]
+  files: {/etc/app.yaml: conf/app.yaml}
+  labels: {team: core}
+  compression: zstd
+images: [{builds: [app]}, {builds: [ctl], repository: ghcr.io/o/ctl}]
 sign: none
 notes: {exclude-labels: [x], exclude-authors: [y]}
 `))
@@ -82,7 +95,12 @@ notes: {exclude-labels: [x], exclude-authors: [y]}
 		Builds:  []plan.Build{{Main: "./cmd/app", Name: "app", Ldflags: []string{"-s"}, Env: map[string]string{"A": "b"}}},
 		Include: []string{"web/dist"}, Prepare: []string{"go generate ./..."},
 		Archives: plan.Archives{Format: "tar.zst", Windows: "zip", Files: []string{"LICENSE"}},
-		Image:    plan.Image{Skip: true, Repository: "ghcr.io/o/r", Labels: map[string]string{"team": "core"}},
+		Image: plan.Image{
+			Skip: true, Repository: "ghcr.io/o/r", Base: "alpine:3", Entrypoint: []string{"app", "serve"}, Cmd: []string{"--port", "80"}, User: "root",
+			Env: map[string]string{"A": "b"}, Workdir: "/srv", Ports: []string{"80", "53/udp"}, Files: map[string]string{"/etc/app.yaml": "conf/app.yaml"},
+			Labels: map[string]string{"team": "core"}, Compression: plan.CompressionZstd,
+		},
+		Images: []plan.Image{{Builds: []string{"app"}}, {Builds: []string{"ctl"}, Repository: "ghcr.io/o/ctl"}},
 		Sign:     "none", Notes: plan.Notes{ExcludeLabels: []string{"x"}, ExcludeAuthors: []string{"y"}},
 	}
 	if err != nil || !reflect.DeepEqual(got, want) {
@@ -113,7 +131,7 @@ func TestParseRefuses(t *testing.T) {
 		"platform: []\n":                         `x.yaml:1:1: unknown key "platform" | did you mean platforms?`,
 		"builds:\n  - main: .\n    ldflag: []\n": `x.yaml:3:5: unknown key "ldflag" | did you mean ldflags?`,
 		"image:\n  Repo: x\n":                    `x.yaml:2:3: unknown key "Repo" | did you mean repository?`,
-		"image:\n  colour: x\n":                  `x.yaml:2:3: unknown key "colour" | known here: skip, repository, labels`,
+		"image:\n  colour: x\n":                  `x.yaml:2:3: unknown key "colour" | known here: skip, repository, builds, base, entrypoint, cmd, user, env, workdir, ports, files, labels, compression`,
 		"notes: {exclude_labels: [x]}\n":         `x.yaml:1:9: unknown key "exclude_labels" | did you mean exclude-labels?`,
 		"zz: 1\nyy: 2\nxx: 3\n":                  `x.yaml:1:1: unknown key "zz"`,
 		"\r\nprojekt: a\r\n":                     `x.yaml:2:1: unknown key "projekt" | did you mean project?`,

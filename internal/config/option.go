@@ -73,6 +73,8 @@ func Options() []Option {
 			Help:     "Repository on GitHub as OWNER/NAME; without it, the one that the remote origin names"},
 		{Name: "image", Input: "image", Kind: KindString, Commands: []string{cmdPlan, cmdBuild, cmdRehearse, cmdRelease, cmdVerify},
 			Help: "Repository of the container image, such as ghcr.io/owner/app"},
+		{Name: "plain-http", Input: "plain-http", Kind: KindBool, Default: "false", Commands: append(slices.Clone(planning), cmdVerify, cmdAttest),
+			Help: "Reach registries of images without TLS; those on this machine are in any case"},
 		{Name: "draft", Input: "draft", Kind: KindBool, Default: "false", Commands: []string{cmdPlan, cmdRehearse, cmdRelease},
 			Help: "Leave the release a draft"},
 		{Name: "single-target", Kind: KindBool, Default: "false", Commands: []string{cmdBuild},
@@ -166,6 +168,7 @@ func Outputs() []Output {
 		{"release-id", "Number of the release in GitHub's API"},
 		{"image", "Image with its exact version as tag, or with its digest where it has no such tag; empty without an image"},
 		{"image-digest", "Digest of the image index, as sha256 and 64 hexadecimal digits; empty without an image"},
+		{"images", "JSON array of the images, each with repository, digest, platforms and tags"},
 		{"assets", "JSON array of the release's assets, each with name, digest and size"},
 		{"dist", "Directory of the files that were made, relative to the workspace"},
 	}

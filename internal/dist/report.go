@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io"
 	"os"
+	"slices"
 	"time"
 
 	"github.com/org/pgo-release/internal/plan"
@@ -29,7 +30,7 @@ type Report struct {
 	Plan       string     `json:"planDigest"`    // of the whole plan
 	Content    string     `json:"contentDigest"` // of what shapes the artifacts
 	Artifacts  []Artifact `json:"artifacts"`
-	Image      *Image     `json:"image,omitempty"`
+	Images     []Image    `json:"images,omitempty"`  // in the order of the plan
 	Release    *Release   `json:"release,omitempty"` // nil: nothing was published
 }
 
@@ -42,12 +43,13 @@ type Artifact struct {
 	SHA256 string          `json:"sha256"`
 }
 
-// Image is the image of the release.
+// Image is an image of the release.
 type Image struct {
 	Repository string          `json:"repository"`
 	Digest     release.Digest  `json:"digest"`
 	Platforms  []ImagePlatform `json:"platforms"`
-	Tags       []string        `json:"tags,omitempty"` // full references; empty: not published
+	Tags       []string        `json:"tags,omitempty"`    // full references; empty: not published
+	Private    bool            `json:"private,omitempty"` // not everybody can pull it, though everybody sees the repository
 }
 
 // ImagePlatform is one manifest of the image.
@@ -83,11 +85,12 @@ func NewReport(p plan.Plan, s release.Signed) (Report, error) {
 			Name: a.Name, Kind: a.Kind, Target: a.Target, Size: a.Size, SHA256: a.Digest.Hex(),
 		})
 	}
-	if s.Image != nil {
-		r.Image = &Image{Repository: s.Image.Repository, Digest: s.Image.Digest}
-		for _, m := range s.Image.Platforms {
-			r.Image.Platforms = append(r.Image.Platforms, ImagePlatform(m))
+	for _, i := range s.Images {
+		image := Image{Repository: i.Repository, Digest: i.Digest}
+		for _, m := range i.Platforms {
+			image.Platforms = append(image.Platforms, ImagePlatform(m))
 		}
+		r.Images = append(r.Images, image)
 	}
 	return r, nil
 }
@@ -95,10 +98,9 @@ func NewReport(p plan.Plan, s release.Signed) (Report, error) {
 // Publish is the report with the receipt of publishing.
 func (r Report) Publish(receipt release.Receipt) Report {
 	r.Release = &Release{ID: receipt.ID, URL: receipt.URL, Draft: receipt.Draft}
-	if r.Image != nil {
-		image := *r.Image
-		image.Tags = receipt.ImageTags
-		r.Image = &image
+	r.Images = slices.Clone(r.Images)
+	for i, pushed := range receipt.Images {
+		r.Images[i].Tags, r.Images[i].Private = pushed.Tags, pushed.Private
 	}
 	return r
 }

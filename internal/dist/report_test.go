@@ -43,16 +43,19 @@ func example() (plan.Plan, release.Signed, release.Receipt) {
 				{Build: "app", Target: windows, Binary: file("app.exe", "0", 9), Archive: file("app.zip", "3", 3), SBOM: file("app.zip.spdx.json", "4", 4)},
 			},
 			Checksums: file(release.ChecksumsName, "5", 5),
-			Image: &release.Image{
+			Images: []release.Image{{
 				Repository: "ghcr.io/octo/app", Layout: "/somewhere/image", Digest: digest("8"),
 				Platforms: []release.Platform{{Target: arm, Digest: digest("9")}},
-			},
+			}, {Repository: "ghcr.io/octo/app/ctl", Layout: "/somewhere/image", Digest: digest("7")}},
 		},
 		Bundle: &bundle, Provenance: &provenance,
 	}
 	receipt := release.Receipt{
 		ID: 42, URL: "https://github.com/octo/app/releases/tag/v1.2.3",
-		ImageTags: []string{"ghcr.io/octo/app:1.2.3", "ghcr.io/octo/app:latest"},
+		Images: []release.Pushed{
+			{Repository: "ghcr.io/octo/app", Digest: digest("8"), Tags: []string{"ghcr.io/octo/app:1.2.3", "ghcr.io/octo/app:latest"}},
+			{Repository: "ghcr.io/octo/app/ctl", Digest: digest("7"), Private: true},
+		},
 	}
 	return p, signed, receipt
 }
@@ -81,7 +84,7 @@ func TestReport(t *testing.T) {
 	p, signed, receipt := example()
 	bare, unsigned := p, signed
 	bare.Repository = plan.Repository{}
-	unsigned.Bundle, unsigned.Provenance, unsigned.Image = nil, nil, nil
+	unsigned.Bundle, unsigned.Provenance, unsigned.Images = nil, nil, nil
 	made := described(t, p, signed)
 	for name, r := range map[string]dist.Report{
 		"made.json":      made,
@@ -109,7 +112,7 @@ func TestReport(t *testing.T) {
 			}
 		})
 	}
-	if made.Release != nil || made.Image.Tags != nil {
+	if made.Release != nil || made.Images[0].Tags != nil {
 		t.Error("publishing changed the report that it began with")
 	}
 }

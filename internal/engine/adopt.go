@@ -24,8 +24,8 @@ type Adopter struct {
 	Trusted func(ctx context.Context, dir string) error
 	// Extract stores the unit's executable, which lies in its archive, in a file.
 	Extract func(ctx context.Context, archive release.File, u plan.Unit, path string) (release.File, error)
-	// Image is that of Maker.
-	Image func(ctx context.Context, p plan.Plan, units []release.Unit, dir string) (release.Image, error)
+	// Images gives the images of the plan: those that a registry has, or made of the units.
+	Images func(ctx context.Context, p plan.Plan, units []release.Unit, dir string) ([]release.Image, error)
 
 	Progress task.Progress
 }
@@ -72,7 +72,7 @@ func names(p plan.Plan) []string {
 
 // Adopt takes over what an earlier run of the same plan made and signed, instead of
 // making it again: it fetches the files from the page, believes nothing before Trusted
-// did, and makes the image of the very executables in the archives. It is for pages
+// did, and takes the images that were made of the very executables in the archives. It is for pages
 // that are Adoptable.
 func Adopt(ctx context.Context, p plan.Plan, layout Layout, a Adopter) (release.Signed, error) {
 	files := map[string]release.File{}
@@ -125,13 +125,11 @@ func (a Adopter) adopted(ctx context.Context, p plan.Plan, layout Layout, files 
 			signed.Bundles = append(signed.Bundles, files[s.Name+release.BundleSuffix])
 		}
 	}
-	if p.Image == nil {
+	if len(p.Images) == 0 {
 		return signed, nil
 	}
-	image, err := a.Image(ctx, p, signed.Units, layout.Image)
-	if err != nil {
+	if signed.Images, err = a.Images(ctx, p, signed.Units, layout.Image); err != nil {
 		return release.Signed{}, fmt.Errorf("making the image: %w", err)
 	}
-	signed.Image = &image
 	return signed, nil
 }

@@ -29,7 +29,7 @@ func completed(p plan.Plan) (held []release.Published) {
 }
 
 func adoptable() plan.Plan {
-	return plan.Plan{Sign: plan.SignKeyless, Image: &plan.ImagePlan{Repository: "ghcr.io/octo/app"}, Units: []plan.Unit{
+	return plan.Plan{Sign: plan.SignKeyless, Images: []plan.ImagePlan{{Repository: "ghcr.io/octo/app"}}, Units: []plan.Unit{
 		{Build: "app", Binary: "app", Archive: "app_linux.tar.gz", SBOM: "app_linux.tar.gz.spdx.json", Target: release.Target{OS: "linux", Arch: "amd64"}},
 		{Build: "app", Binary: "app.exe", Archive: "app_windows.zip", SBOM: "app_windows.zip.spdx.json", Target: release.Target{OS: "windows", Arch: "amd64"}},
 	}}
@@ -103,8 +103,8 @@ func TestAdopt(t *testing.T) {
 				Extract: func(_ context.Context, archive release.File, u plan.Unit, path string) (release.File, error) {
 					return release.File{Name: u.Binary, Path: path, Digest: archive.Digest}, fail("extract")
 				},
-				Image: func(_ context.Context, _ plan.Plan, units []release.Unit, _ string) (release.Image, error) {
-					return release.Image{Digest: units[0].Binary.Digest}, fail("image")
+				Images: func(_ context.Context, _ plan.Plan, units []release.Unit, _ string) ([]release.Image, error) {
+					return []release.Image{{Digest: units[0].Binary.Digest}}, fail("image")
 				},
 				Progress: func(task.Event) {},
 			})
@@ -122,7 +122,7 @@ func TestAdopt(t *testing.T) {
 				names = append(names, a.Name)
 			}
 			want := "app_linux.tar.gz app_linux.tar.gz.spdx.json app_windows.zip app_windows.zip.spdx.json checksums.txt checksums.txt.sigstore.json provenance.sigstore.json"
-			if strings.Join(names, " ") != want || signed.Image.Digest != digestOf([]byte("app_linux.tar.gz")) || signed.Units[1].Binary.Name != "app.exe" {
+			if strings.Join(names, " ") != want || signed.Images[0].Digest != digestOf([]byte("app_linux.tar.gz")) || signed.Units[1].Binary.Name != "app.exe" {
 				t.Errorf("got %+v", signed)
 			}
 		})

@@ -27,17 +27,19 @@ const (
 	signStatement   = "sign statement"
 	writeBundle     = "write " + release.ChecksumsBundleName
 	writeProvenance = "write " + release.ProvenanceName
+	exhibiting      = "exhibit"
 )
 
 // notary carries out Attest with edges that write real files, and remembers what was
 // asked of them.
 type notary struct {
 	*testing.T
-	made release.Made
-	dir  string
-	at   func(ctx context.Context, call string) error // as in workshop
-	kept map[string]string                            // from an earlier run
-	all  bool
+	made     release.Made
+	dir      string
+	at       func(ctx context.Context, call string) error // as in workshop
+	kept     map[string]string                            // from an earlier run
+	all      bool
+	exhibits []engine.Exhibit // of every image
 
 	mu      sync.Mutex
 	calls   []string
@@ -59,7 +61,7 @@ func newNotary(t *testing.T) *notary {
 		n.made.Units = append(n.made.Units, release.Unit{Build: "hello", Target: target, Archive: write(name), SBOM: write(name + release.SBOMSuffix)})
 	}
 	n.made.Checksums = write(release.ChecksumsName)
-	n.made.Image = &release.Image{Repository: "ghcr.io/octo/hello", Digest: digestOf([]byte("image"))}
+	n.made.Images = []release.Image{{Repository: "ghcr.io/octo/hello", Digest: digestOf([]byte("image"))}}
 	return n
 }
 
@@ -80,15 +82,28 @@ func (n *notary) enter(ctx context.Context, call string) (leave func(), err erro
 
 // attest calls Attest.
 func (n *notary) attest(ctx context.Context) (release.Signed, error) {
-	return engine.Attest(ctx, n.made, n.dir, engine.Attester{
+	return engine.Attest(ctx, n.made, n.dir, n.attester())
+}
+
+// attester are edges that n remembers the calls of.
+func (n *notary) attester() engine.Attester {
+	return engine.Attester{
+		Exhibits: func(ctx context.Context, made release.Made, image release.Image) ([]engine.Exhibit, error) {
+			if n.exhibits == nil {
+				return nil, nil
+			}
+			leave, err := n.enter(ctx, exhibiting+" "+image.Repository)
+			defer leave()
+			return n.exhibits, err
+		},
 		Blob: func(ctx context.Context, file release.File) ([]byte, error) {
 			leave, err := n.enter(ctx, "sign "+file.Name)
 			defer leave()
 			return []byte("bundle over " + file.Digest), err
 		},
-		Kept: func(_ context.Context, name string, subjects []release.Asset, image *release.Image) []byte {
+		Kept: func(_ context.Context, name string, subjects []release.Asset, images []release.Image) []byte {
 			if text, ok := n.kept[name]; ok {
-				if image != nil {
+				for _, image := range images {
 					text += " naming " + image.Repository
 				}
 				return fmt.Appendf(nil, "%s about %d", text, len(subjects))
@@ -96,10 +111,13 @@ func (n *notary) attest(ctx context.Context) (release.Signed, error) {
 			return nil
 		},
 		All: n.all,
-		Statement: func(ctx context.Context, subjects []release.Asset, image *release.Image) ([]byte, error) {
+		Statement: func(ctx context.Context, subjects []release.Asset, images []release.Image) ([]byte, error) {
 			leave, err := n.enter(ctx, state)
 			defer leave()
-			text := fmt.Appendf(nil, "image %s %s\n", image.Repository, image.Digest)
+			var text []byte
+			for _, image := range images {
+				text = fmt.Appendf(text, "image %s %s\n", image.Repository, image.Digest)
+			}
 			for _, s := range subjects {
 				text = fmt.Appendf(text, "%s %s %s\n", s.Kind, s.Name, s.Digest)
 			}
@@ -123,7 +141,7 @@ func (n *notary) attest(ctx context.Context) (release.Signed, error) {
 			defer n.mu.Unlock()
 			n.events = append(n.events, e)
 		},
-	})
+	}
 }
 
 func TestAttest(t *testing.T) {
@@ -199,6 +217,63 @@ func TestAttestKeeps(t *testing.T) {
 			}
 		}
 		only(t, ends(t, n.events, engine.PhaseAttest), task.Done)
+	}
+}
+
+// What is stated about the images is signed with the rest, and stays with them; what an
+// earlier run attached is kept.
+func TestAttestImages(t *testing.T) {
+	const signature = "https://sigstore.dev/cosign/sign/v1"
+	about := []engine.Exhibit{
+		{Predicate: signature, Statement: []byte("signed")}, {Predicate: "https://spdx.dev/Document", Statement: []byte("a bill"), Kept: []byte("old")},
+	}
+	for _, alone := range []bool{false, true} {
+		n := newNotary(t)
+		n.exhibits = about
+		n.made.Images = append(n.made.Images, release.Image{Repository: "ghcr.io/octo/ctl", Digest: digestOf([]byte("ctl"))})
+		signed, err := release.Signed{Made: n.made}, error(nil)
+		want := []string{exhibiting + " ghcr.io/octo/ctl", exhibiting + " ghcr.io/octo/hello", signStatement, signStatement}
+		if alone {
+			signed, err = engine.AttestImages(t.Context(), signed, n.attester())
+		} else {
+			signed, err = n.attest(t.Context())
+			want = []string{exhibiting + " ghcr.io/octo/ctl", exhibiting + " ghcr.io/octo/hello", signBlob, signStatement, signStatement, signStatement, state, writeBundle, writeProvenance}
+		}
+		if err != nil {
+			t.Fatal(err)
+		}
+		if slices.Sort(n.calls); !slices.Equal(n.calls, want) {
+			t.Errorf("calls %q, want %q", n.calls, want)
+		}
+		for i, image := range signed.Images {
+			if want := []release.Bundle{{Predicate: signature, Content: []byte("envelope of\nsigned")}, {Predicate: "https://spdx.dev/Document", Content: []byte("old")}}; !reflect.DeepEqual(image.Bundles, want) {
+				t.Errorf("bundles %q, want %q", image.Bundles, want)
+			}
+			if n.made.Images[i].Bundles != nil {
+				t.Error("what was made is changed")
+			}
+		}
+		ended := ends(t, n.events, engine.PhaseAttest)
+		for _, name := range []string{"ghcr.io/octo/hello signature", "ghcr.io/octo/hello sbom", "ghcr.io/octo/ctl signature", "ghcr.io/octo/ctl sbom"} {
+			if ended[name] != task.Done {
+				t.Errorf("%s: %v", name, ended)
+			}
+		}
+	}
+	// Nothing is signed unless everything could be stated.
+	n := newNotary(t)
+	n.exhibits = about
+	boom := errors.New("boom")
+	n.at = func(_ context.Context, call string) error {
+		if strings.HasPrefix(call, exhibiting) {
+			return boom
+		}
+		return nil
+	}
+	_, err := n.attest(t.Context())
+	_, alone := engine.AttestImages(t.Context(), release.Signed{Made: n.made}, n.attester())
+	if !errors.Is(err, boom) || !errors.Is(alone, boom) || slices.ContainsFunc(n.calls, func(c string) bool { return strings.HasPrefix(c, "sign ") }) {
+		t.Errorf("%v, %v after %q", err, alone, n.calls)
 	}
 }
 

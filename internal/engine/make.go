@@ -33,15 +33,16 @@ type Maker struct {
 	Describe func(ctx context.Context, executable, archive release.File, path string) (release.File, error)
 	// Checksums writes the list of digests.
 	Checksums func(path string, files []release.File) (release.File, error)
-	// Image writes the OCI layout; it is called when the plan has an image.
-	Image func(ctx context.Context, p plan.Plan, units []release.Unit, dir string) (release.Image, error)
+	// Images writes the images of the plan into one OCI layout; it is called when the plan
+	// has any.
+	Images func(ctx context.Context, p plan.Plan, s Source, units []release.Unit, dir string) ([]release.Image, error)
 
 	Compiles int // how many compilers run at once; the go command itself uses every processor
 	Progress task.Progress
 }
 
 // Make compiles, packs and describes every unit of the plan, then writes the
-// checksums and the image. What it made lies below layout.Root. The same plan gives
+// checksums and the images. What it made lies below layout.Root. The same plan gives
 // the same bytes. When anything fails or ctx is done, the rest is stopped and waited
 // for; the source is removed in any case, once.
 func Make(ctx context.Context, p plan.Plan, layout Layout, m Maker) (result Result, err error) {
@@ -180,19 +181,27 @@ func (m making) finish(ctx context.Context, units []release.Unit) (release.Made,
 	if made.Checksums, err = m.Checksums(filepath.Join(m.layout.Root, release.ChecksumsName), files); err != nil {
 		return made, err
 	}
-	if m.plan.Image == nil || ctx.Err() != nil {
+	if len(m.plan.Images) == 0 || ctx.Err() != nil {
 		return made, context.Cause(ctx)
 	}
 	err = task.Track(ctx, m.Progress, PhaseMake, "image", 0, func(stage func(string)) (string, error) {
 		stage("writing")
-		image, err := m.Image(ctx, m.plan, made.Units, m.layout.Image)
+		made.Images, err = m.Images(ctx, m.plan, m.source, made.Units, m.layout.Image)
 		if err != nil {
 			return "", fmt.Errorf("making the image: %w", err)
 		}
-		made.Image = &image
-		return string(image.Digest), nil
+		return digests(made.Images), nil
 	})
 	return made, err
+}
+
+// digests are those of the images, as one text.
+func digests(images []release.Image) string {
+	var out []string
+	for _, i := range images {
+		out = append(out, string(i.Digest))
+	}
+	return strings.Join(out, " ")
 }
 
 // Digest takes the digest of a file that another program wrote, without holding the file

@@ -172,7 +172,7 @@ func cancelled(t *testing.T, p place, heeds bool) {
 	states := ends(t, w.events, engine.PhaseMake)
 	if p.edge == remove || p.edge == image && !heeds { // everything was made
 		only(t, states, task.Done)
-		if err != nil || result.Image == nil {
+		if err != nil || len(result.Images) == 0 {
 			t.Errorf("result %+v, %v", result, err)
 		}
 		return

@@ -62,8 +62,8 @@ func TestMake(t *testing.T) {
 				t.Errorf("%s is listed with %q, want %q", a.Name, listed[a.Name], a.Digest)
 			}
 		}
-		if result.Image == nil || result.Image.Layout != w.layout.Image {
-			t.Errorf("image %+v", result.Image)
+		if len(result.Images) != 1 || result.Images[0].Layout != w.layout.Image {
+			t.Errorf("images %+v", result.Images)
 		}
 		if !slices.Equal(w.called(remove), []string{remove}) || left(t, w.layout.Root, "source-*") {
 			t.Errorf("the source was removed by %q", w.called(remove))
@@ -88,11 +88,11 @@ func TestMake(t *testing.T) {
 func TestMakeWithoutImage(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		w := newWorkshop(t)
-		w.plan.Image = nil
+		w.plan.Images = nil
 		w.compiles = 0 // which means one at a time
 		result, err := w.make(t.Context())
-		if err != nil || result.Image != nil || len(w.called(image)) > 0 || w.most[compile] != 1 {
-			t.Errorf("image %+v, %v; %d compiles at once", result.Image, err, w.most[compile])
+		if err != nil || result.Images != nil || len(w.called(image)) > 0 || w.most[compile] != 1 {
+			t.Errorf("images %+v, %v; %d compiles at once", result.Images, err, w.most[compile])
 		}
 	})
 }
@@ -191,7 +191,7 @@ func TestMakeOrder(t *testing.T) {
 			if got := w.called(describe); !slices.Equal(got, described) {
 				t.Fatalf("described in the order %q, want %q", got, described)
 			}
-			got := []string{string(result.Checksums.Digest), string(result.Image.Digest)}
+			got := []string{string(result.Checksums.Digest), string(result.Images[0].Digest)}
 			for _, u := range result.Units {
 				got = append(got, u.Target.String(), string(u.Binary.Digest), string(u.Archive.Digest), string(u.SBOM.Digest))
 			}
@@ -230,7 +230,7 @@ func TestMakeMissingExecutable(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		w := newWorkshop(t)
 		m := engine.Maker{
-			Source: w.source, Inspect: w.inspect, Archive: w.archive, Describe: w.describe, Checksums: w.checksums, Image: w.image, Progress: w.progress,
+			Source: w.source, Inspect: w.inspect, Archive: w.archive, Describe: w.describe, Checksums: w.checksums, Images: w.image, Progress: w.progress,
 			Compile: func(context.Context, engine.Source, plan.Unit, string) error { return nil },
 		}
 		_, err := engine.Make(t.Context(), w.plan, w.layout, m)

@@ -58,7 +58,7 @@ func newWorkshop(t *testing.T) *workshop {
 		layout: engine.Layout{Root: dir, Binaries: filepath.Join(dir, "binaries"), Image: filepath.Join(dir, "image")},
 		plan: plan.Plan{
 			Version: "1.2.3", Tag: "v1.2.3", Time: time.Date(2026, 3, 1, 12, 0, 0, 0, time.UTC),
-			Files: []string{"LICENSE", "docs/README.md"}, Image: &plan.ImagePlan{Repository: "ghcr.io/octo/hello"},
+			Files: []string{"LICENSE", "docs/README.md"}, Images: []plan.ImagePlan{{Repository: "ghcr.io/octo/hello"}},
 		},
 	}
 	for _, target := range []release.Target{{OS: "linux", Arch: "amd64"}, {OS: "linux", Arch: "arm", Variant: "v7"}, {OS: "windows", Arch: "amd64"}} {
@@ -76,7 +76,7 @@ func newWorkshop(t *testing.T) *workshop {
 func (w *workshop) make(ctx context.Context) (engine.Result, error) {
 	return engine.Make(ctx, w.plan, w.layout, engine.Maker{
 		Source: w.source, Compile: w.compile, Inspect: w.inspect, Archive: w.archive, Describe: w.describe,
-		Checksums: w.checksums, Image: w.image, Compiles: w.compiles, Progress: w.progress,
+		Checksums: w.checksums, Images: w.image, Compiles: w.compiles, Progress: w.progress,
 	})
 }
 
@@ -210,21 +210,24 @@ func (w *workshop) checksums(path string, files []release.File) (release.File, e
 	return pack.Checksums(path, files)
 }
 
-func (w *workshop) image(ctx context.Context, p plan.Plan, units []release.Unit, dir string) (release.Image, error) {
+func (w *workshop) image(ctx context.Context, p plan.Plan, s engine.Source, units []release.Unit, dir string) ([]release.Image, error) {
+	if _, err := os.Stat(s.Root); err != nil {
+		return nil, err // the source is needed for files beside the programs
+	}
 	leave, err := w.enter(ctx, image, -1)
 	defer leave()
 	if err != nil {
-		return release.Image{}, err
+		return nil, err
 	}
 	if err := os.MkdirAll(dir, 0o755); err != nil {
-		return release.Image{}, err
+		return nil, err
 	}
 	var text []byte
 	for _, u := range units {
 		text = append(text, u.Binary.Digest...)
 	}
 	index, err := pack.WriteFile(filepath.Join(dir, "index.json"), text)
-	return release.Image{Repository: p.Image.Repository, Layout: dir, Digest: index.Digest}, err
+	return []release.Image{{Repository: p.Images[0].Repository, Layout: dir, Digest: index.Digest}}, err
 }
 
 // unit is the index of the unit with an archive.

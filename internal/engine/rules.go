@@ -183,8 +183,8 @@ func (c *checking) provenance(context.Context) {
 		return
 	}
 	about := fmt.Sprintf("%s, %d subjects", s.Tag, len(want))
-	if s.Image != "" {
-		about += fmt.Sprintf(", image %s@%s", s.Image, s.Index)
+	for _, image := range s.Images {
+		about += fmt.Sprintf(", image %s@%s", image.Repository, image.Digest)
 	}
 	c.hold(release.ProvenanceName, "%s, signed by %s", about, s.Signer)
 }
@@ -300,58 +300,73 @@ func (c *checking) binaries(ctx context.Context) {
 	}
 }
 
-func (c *checking) image(ctx context.Context) {
-	if c.claim.Image == "" {
-		return
+func (c *checking) images(ctx context.Context) {
+	for _, image := range c.claim.Images {
+		if ctx.Err() == nil {
+			c.image(ctx, image)
+		}
 	}
-	content, err := c.Image(ctx, c.claim.Image)
+}
+
+func (c *checking) image(ctx context.Context, image ClaimedImage) {
+	name := image.Reference
+	content, err := c.Image(ctx, image)
 	if err != nil {
-		c.fail(c.claim.Image, "%w", err)
+		c.fail(name, "%w", err)
 		return
 	}
-	if c.claim.Digest != "" && content.Digest != c.claim.Digest {
-		c.fail(c.claim.Image, "it names %s, want %s", content.Digest, c.claim.Digest)
-		return
-	}
-	if err := c.named(content.Digest); err != nil {
-		c.fail(c.claim.Image, "%w", err)
+	if image.Digest != "" && content.Digest != image.Digest {
+		c.fail(name, "it names %s, want %s", content.Digest, image.Digest)
 		return
 	}
 	before := len(c.findings)
+	stated, err := c.named(content.Digest)
+	if err != nil {
+		c.fail(name, "%w", err)
+		return
+	}
 	if len(content.Platforms) == 0 {
-		c.fail(c.claim.Image, "it has no platform")
+		c.fail(name, "it has no platform")
 	}
 	byName := func(a, b release.Target) int { return strings.Compare(a.String(), b.String()) }
 	for _, target := range slices.SortedFunc(maps.Keys(content.Platforms), byName) {
 		files := content.Platforms[target]
 		if len(files) == 0 {
-			c.fail(c.claim.Image, "%s holds no program", target.String())
+			c.fail(name, "%s holds no program", target.String())
 		}
-		for _, name := range slices.Sorted(maps.Keys(files)) {
-			if !c.packed(path.Base(name), files[name], target) {
-				c.fail(c.claim.Image, "%s of %s is in no archive for it", name, target.String())
+		if others := content.Files[target]; stated != nil && !slices.Equal(others, stated.Files) {
+			c.fail(name, "%s holds the files %q beside its programs, want %q", target.String(), others, stated.Files)
+		}
+		for _, file := range slices.Sorted(maps.Keys(files)) {
+			if !c.packed(path.Base(file), files[file], target) {
+				c.fail(name, "%s of %s is in no archive for it", file, target.String())
 			}
 		}
 	}
 	if len(c.findings) == before {
-		c.hold(c.claim.Image, "%s, %d platforms", content.Digest, len(content.Platforms))
+		c.hold(name, "%s, %d platforms", content.Digest, len(content.Platforms))
 	}
 }
 
 // named demands that the statement names an image by its digest: the programs in it are
 // not all that an image can do. Where it was fetched from does not matter then.
-func (c *checking) named(index release.Digest) error {
+func (c *checking) named(index release.Digest) (*StatedImage, error) {
 	switch {
 	case c.claim.Unsigned: // nobody could have named it
-		return nil
+		return nil, nil
 	case c.stated == nil:
-		return errors.New("no provenance that could be verified names it")
-	case c.stated.Image == "":
-		return errors.New("the provenance names no image: nobody vouches for this one")
-	case c.stated.Index != index:
-		return fmt.Errorf("it is %s, which the provenance does not name: it names %s@%s", index, readable(c.stated.Image), c.stated.Index)
+		return nil, errors.New("no provenance that could be verified names it")
+	case len(c.stated.Images) == 0:
+		return nil, errors.New("the provenance names no image: nobody vouches for this one")
 	}
-	return nil
+	var names []string
+	for _, image := range c.stated.Images {
+		if image.Digest == index {
+			return &image, nil
+		}
+		names = append(names, readable(image.Repository)+"@"+string(image.Digest))
+	}
+	return nil, fmt.Errorf("it is %s, which the provenance does not name: it names %s", index, strings.Join(names, ", "))
 }
 
 // packed tells whether an archive for the target holds the program.

@@ -45,8 +45,13 @@ type Releases interface {
 type Registry interface {
 	// Push stores the image under its digest, without any tag.
 	Push(ctx context.Context, image release.Image) error
-	// Tag makes tags name the pushed image and returns full references, sorted.
-	Tag(ctx context.Context, image release.Image, tags []string) ([]string, error)
+	// Attach stores the image's bundles beside it.
+	Attach(ctx context.Context, image release.Image) error
+	// Free demands that the tag, which is an exact version, names this image or nothing.
+	Free(ctx context.Context, image release.Image, version string) error
+	// Tag makes tags name the pushed image, and gives those that do as full references,
+	// sorted. One that names a newer version stays.
+	Tag(ctx context.Context, image release.Image, version string, tags []string) ([]string, error)
 }
 
 // Shipper are the edges of Ship.
@@ -88,7 +93,7 @@ func Ship(ctx context.Context, p plan.Plan, signed release.Signed, body string, 
 		if err != nil {
 			return release.Receipt{}, err
 		}
-		receipt, moved, err := s.ship(ctx, page, p, signed.Image, assets)
+		receipt, moved, err := s.ship(ctx, page, p, signed.Images, assets)
 		if err != nil && page.Draft && ctx.Err() == nil { // maybe because of another run
 			now, lost := s.Releases.Settle(ctx, page, assets)
 			moved = lost == nil && (now.ID != page.ID || !now.Draft && !errors.As(err, new(committed)))
@@ -103,18 +108,14 @@ func Ship(ctx context.Context, p plan.Plan, signed release.Signed, body string, 
 }
 
 // ship is Ship with one page; moved tells that the release is to be on another.
-func (s Shipper) ship(ctx context.Context, page Page, p plan.Plan, image *release.Image, assets []release.Asset) (_ release.Receipt, moved bool, err error) {
+func (s Shipper) ship(ctx context.Context, page Page, p plan.Plan, images []release.Image, assets []release.Asset) (_ release.Receipt, moved bool, err error) {
 	receipt := release.Receipt{ID: page.ID, URL: page.URL, Draft: page.Draft}
 	if receipt.Assets, err = s.fill(ctx, page, assets); err != nil {
 		return receipt, false, err
 	}
-	if image != nil {
-		receipt.ImageDigest = image.Digest
-		err := task.Track(ctx, s.Progress, PhaseShip, "image", 0, func(stage func(string)) (string, error) {
-			stage("pushing")
-			return image.Repository + "@" + string(image.Digest), s.Registry.Push(ctx, *image)
-		})
-		if err != nil {
+	for i, image := range images {
+		receipt.Images = append(receipt.Images, release.Pushed{Repository: image.Repository, Digest: image.Digest})
+		if err := s.push(ctx, image, p.Images[i].Tags, p.Version); err != nil {
 			return receipt, false, err
 		}
 	}
@@ -130,17 +131,54 @@ func (s Shipper) ship(ctx context.Context, page Page, p plan.Plan, image *releas
 	if ctx.Err() != nil { // whoever interrupts before the commit point finds nothing public
 		return receipt, false, context.Cause(ctx)
 	}
-	if receipt, err = s.publish(ctx, page, p, receipt, assets); err == nil && image != nil && len(p.Image.Tags) > 0 {
-		err = task.Track(ctx, s.Progress, PhaseShip, "image tags", 0, func(stage func(string)) (_ string, err error) {
-			stage("tagging")
-			receipt.ImageTags, err = s.Registry.Tag(ctx, *image, p.Image.Tags)
-			return strings.Join(p.Image.Tags, ", "), err
-		})
+	if receipt, err = s.publish(ctx, page, p, receipt, assets); err == nil {
+		err = s.tag(ctx, p, images, receipt.Images)
 	}
 	if err != nil {
 		err = committed{err}
 	}
 	return receipt, false, err
+}
+
+// push stores an image and what is stated about it, where nobody is led to it.
+func (s Shipper) push(ctx context.Context, image release.Image, tags []string, version string) error {
+	return task.Track(ctx, s.Progress, PhaseShip, imageTask(image), 0, func(stage func(string)) (string, error) {
+		stage("pushing")
+		if err := s.Registry.Push(ctx, image); err != nil {
+			return "", err
+		}
+		if slices.Contains(tags, version) {
+			if err := s.Registry.Free(ctx, image, version); err != nil {
+				return "", err
+			}
+		}
+		stage("attaching")
+		return image.Reference(), s.Registry.Attach(ctx, image)
+	})
+}
+
+// imageTask is what the work on an image is called.
+func imageTask(image release.Image) string { return "image " + image.Repository }
+
+// tag lets the tags of the plan name the images, all at once, and keeps in pushed which do.
+// What stands in the way of one image's is no reason to leave another without.
+func (s Shipper) tag(ctx context.Context, p plan.Plan, images []release.Image, pushed []release.Pushed) error {
+	errs := make([]error, len(images))
+	var group sync.WaitGroup
+	for i, image := range images {
+		if len(p.Images[i].Tags) == 0 {
+			continue
+		}
+		group.Go(func() {
+			errs[i] = task.Track(ctx, s.Progress, PhaseShip, "tags of "+imageTask(image), 0, func(stage func(string)) (_ string, err error) {
+				stage("tagging")
+				pushed[i].Tags, err = s.Registry.Tag(ctx, image, p.Version, p.Images[i].Tags)
+				return strings.Join(pushed[i].Tags, ", "), err
+			})
+		})
+	}
+	group.Wait()
+	return errors.Join(errs...)
 }
 
 // committed is an error of the commit point, or after it.

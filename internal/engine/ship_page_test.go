@@ -136,10 +136,10 @@ func TestShipPublished(t *testing.T) {
 				}
 				if c.want == nil {
 					tags := w.tags
-					if got.err != nil || len(tags) != len(p.Image.Tags) || got.receipt.URL != address("v1.2.3", false) || len(got.receipt.ImageTags) != len(tags) {
+					if got.err != nil || len(tags) != len(p.Images[0].Tags) || got.receipt.URL != address("v1.2.3", false) || len(got.receipt.Images[0].Tags) != len(tags) {
 						t.Errorf("error %v, receipt %+v, tags %v", got.err, got.receipt, tags)
 					}
-					if !slices.Equal(got.calls, []string{open, listed, push, verify, tag}) {
+					if !slices.Equal(got.calls, []string{open, listed, push, free, attach, verify, tag}) {
 						t.Errorf("calls %q", got.calls)
 					}
 					w.tags = nil
@@ -183,7 +183,7 @@ func TestShipCompletesPublished(t *testing.T) {
 				t.Errorf("%s was changed", name)
 			}
 		}
-		if got.receipt.Draft || len(got.receipt.ImageTags) != len(p.Image.Tags) {
+		if got.receipt.Draft || len(got.receipt.Images[0].Tags) != len(p.Images[0].Tags) {
 			t.Errorf("receipt %+v", got.receipt)
 		}
 	})
@@ -260,28 +260,28 @@ func TestShipDraft(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		p, signed := cargo(t)
 		w := newWorld()
-		tags := p.Image.Tags
-		p.Draft, p.Image.Tags = true, nil
+		tags := p.Images[0].Tags
+		p.Draft, p.Images[0].Tags = true, nil
 		for i := range 2 {
 			got := w.ship(t.Context(), p, signed)
 			want := undisturbed(signed)[:len(undisturbed(signed))-3]
-			if i > 0 { // nothing is uploaded, so nothing is read back
-				want = slices.DeleteFunc(want, func(c string) bool { return c == assets })
-			}
+			want = slices.DeleteFunc(want, func(c string) bool {
+				return c == free || i > 0 && c == assets // no tag is meant; nothing is uploaded, so nothing is read back
+			})
 			if got.err != nil || len(w.public()) != 0 || !slices.Equal(ordered(got.calls), want) {
 				t.Errorf("error %v after %q\n%s", got.err, got.calls, w)
 			}
-			if r := got.receipt; r.URL != address("v1.2.3", true) || r.ImageDigest != signed.Image.Digest || r.ImageTags != nil || len(r.Assets) != len(signed.Assets()) {
+			if r := got.receipt; r.URL != address("v1.2.3", true) || r.Images[0].Digest != signed.Images[0].Digest || r.Images[0].Tags != nil || len(r.Assets) != len(signed.Assets()) {
 				t.Errorf("receipt %+v", r)
 			}
 			only(t, ends(t, got.events, engine.PhaseShip), task.Done)
 		}
-		p.Image.Tags = []string{"staging"}
+		p.Images[0].Tags = []string{"staging"}
 		if got := w.ship(t.Context(), p, signed); got.err != nil || len(w.public()) != 1 || w.tags["ghcr.io/octo/hello:staging"] == "" {
 			t.Errorf("error %v\n%s", got.err, w)
 		}
 		clear(w.tags)
-		p.Draft, p.Image.Tags = false, tags
+		p.Draft, p.Images[0].Tags = false, tags
 		if got := w.ship(t.Context(), p, signed); got.err != nil || len(w.public()) != 5 || len(w.uploads) != len(signed.Assets()) {
 			t.Errorf("error %v, sent %v\n%s", got.err, w.uploads, w)
 		}
@@ -292,10 +292,10 @@ func TestShipDraft(t *testing.T) {
 func TestShipPlain(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		p, signed := cargo(t)
-		p.Image, signed.Image, signed.Bundle, signed.Provenance = nil, nil, nil, nil
+		p.Images, signed.Images, signed.Bundle, signed.Provenance = nil, nil, nil, nil
 		w := newWorld()
 		receipt, err := engine.Ship(t.Context(), p, signed, body, engine.Shipper{Releases: w, Keep: w.keep, Verify: w.verify, Progress: func(task.Event) {}})
-		if err != nil || receipt.ImageDigest != "" || receipt.ImageTags != nil || len(receipt.Assets) != 5 || len(w.images) != 0 {
+		if err != nil || receipt.Images != nil || len(receipt.Assets) != 5 || len(w.images) != 0 {
 			t.Errorf("receipt %+v, %v", receipt, err)
 		}
 		if got := ordered(w.calls); got[len(got)-1] != public || len(got) != 12 {

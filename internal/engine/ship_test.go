@@ -23,7 +23,7 @@ func undisturbed(signed release.Signed) []string {
 		puts = append(puts, "put "+a.Name)
 	}
 	slices.Sort(puts)
-	return slices.Concat([]string{open, listed}, puts, []string{assets, push, verify, settle, publish, public, tag})
+	return slices.Concat([]string{open, listed}, puts, []string{assets, push, free, attach, verify, settle, publish, public, tag})
 }
 
 // ordered sorts the uploads among calls, where they are.
@@ -68,8 +68,8 @@ func TestShip(t *testing.T) {
 			t.Errorf("the page is %+v", page)
 		}
 		r := got.receipt
-		if r.ID != page.id || r.URL != address("v1.2.3", false) || len(r.Assets) != len(signed.Assets()) || r.ImageDigest != signed.Image.Digest ||
-			!slices.Equal(r.ImageTags, []string{"ghcr.io/octo/hello:1", "ghcr.io/octo/hello:1.2", "ghcr.io/octo/hello:1.2.3", "ghcr.io/octo/hello:latest"}) {
+		if r.ID != page.id || r.URL != address("v1.2.3", false) || len(r.Assets) != len(signed.Assets()) || r.Images[0].Digest != signed.Images[0].Digest ||
+			!slices.Equal(r.Images[0].Tags, []string{"ghcr.io/octo/hello:1", "ghcr.io/octo/hello:1.2", "ghcr.io/octo/hello:1.2.3", "ghcr.io/octo/hello:latest"}) {
 			t.Errorf("receipt %+v", r)
 		}
 		for _, a := range signed.Assets() {

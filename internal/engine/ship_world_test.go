@@ -28,6 +28,8 @@ const (
 	assets  = "assets 2" // when all is
 	public  = "assets 3" // when it is published
 	push    = "push"
+	free    = "free"
+	attach  = "attach"
 	verify  = "verify"
 	settle  = "settle"
 	publish = "publish"
@@ -188,7 +190,25 @@ func (w *world) Push(ctx context.Context, image release.Image) error {
 	})
 }
 
-func (w *world) Tag(ctx context.Context, image release.Image, tags []string) (out []string, err error) {
+func (w *world) Free(ctx context.Context, image release.Image, version string) error {
+	return w.do(ctx, free, func() error {
+		if at := w.tags[image.Repository+":"+version]; at != "" && at != string(image.Digest) {
+			return errors.New("tagging: it names another image")
+		}
+		return nil
+	})
+}
+
+func (w *world) Attach(ctx context.Context, image release.Image) error {
+	return w.do(ctx, attach, func() error {
+		if !w.images[image.Reference()] {
+			return errors.New("attaching: no such image")
+		}
+		return nil
+	})
+}
+
+func (w *world) Tag(ctx context.Context, image release.Image, version string, tags []string) (out []string, err error) {
 	err = w.do(ctx, tag, func() error {
 		if !w.images[image.Repository+"@"+string(image.Digest)] {
 			return errors.New("tagging: no such image")
@@ -267,10 +287,10 @@ func cargo(t *testing.T) (plan.Plan, release.Signed) {
 	n := newNotary(t)
 	signed := release.Signed{Made: n.made}
 	signed.Bundle, signed.Provenance = bundle(t, n.dir, release.ChecksumsBundleName, "first"), bundle(t, n.dir, release.ProvenanceName, "first")
-	signed.Image = &release.Image{Repository: "ghcr.io/octo/hello", Digest: digestOf([]byte("an index"))}
+	signed.Images = []release.Image{{Repository: "ghcr.io/octo/hello", Digest: digestOf([]byte("an index"))}}
 	return plan.Plan{
 		Version: "1.2.3", Tag: "v1.2.3", Sign: plan.SignKeyless, Units: make([]plan.Unit, len(n.made.Units)),
-		Image: &plan.ImagePlan{Repository: "ghcr.io/octo/hello", Tags: []string{"1.2.3", "1.2", "1", "latest"}},
+		Images: []plan.ImagePlan{{Repository: "ghcr.io/octo/hello", Tags: []string{"1.2.3", "1.2", "1", "latest"}}},
 	}, signed
 }
 

@@ -52,10 +52,7 @@ func VerifySubject(ctx context.Context, subject string, digest release.Digest, e
 	kinds := map[string][]Evidence{"": nil}
 	var unreadable []Evidence // of whichever kind
 	for _, e := range evidence {
-		kind := e.Predicate
-		if kind == provenance.SignatureType {
-			kind = ""
-		}
+		kind := kindOf(e.Predicate)
 		if e.Err != nil {
 			unreadable = append(unreadable, e)
 		} else {
@@ -85,6 +82,15 @@ func VerifySubject(ctx context.Context, subject string, digest release.Digest, e
 		}
 	}
 	return findings, nil
+}
+
+// kindOf is what a statement counts as, by its predicate type: cosign signs images by
+// statements that say nothing else.
+func kindOf(predicate string) string {
+	if predicate == provenance.SignatureType {
+		return ""
+	}
+	return predicate
 }
 
 func ruleOf(kind string) string {

@@ -20,7 +20,7 @@ const (
 	RuleProvenance = "provenance" // the signed statement speaks of exactly these files, this repository, tag and commit, and of its signer as the builder
 	RuleSBOM       = "sbom"       // every archive has an SPDX document that names the released version
 	RuleBinary     = "binary"     // the binary in every archive says this version and commit
-	RuleImage      = "image"      // the image is the one that the statement names, and holds the binaries of the archives
+	RuleImage      = "image"      // every image is one that the statement names, and holds the binaries of the archives
 )
 
 // Claim is what a release is expected to be.
@@ -33,8 +33,13 @@ type Claim struct {
 	Unsigned   bool           // the release was made with signing off: it has no bundles
 	All        bool           // every file has a bundle of its own
 	Page       bool           // the directory holds what a release page holds; else it is an output directory
-	Image      string         // reference of the image; empty: none is expected
-	Digest     release.Digest // of the image's index; empty: whatever the reference names
+	Images     []ClaimedImage // that are looked at
+}
+
+// ClaimedImage is an image that a release is expected to have.
+type ClaimedImage struct {
+	Reference string         // where it lies
+	Digest    release.Digest // of its index; empty: whatever the reference names
 }
 
 // Statement is what a verified provenance says.
@@ -45,11 +50,17 @@ type Statement struct {
 	Commit     string
 	Module     string // path; empty: it names none
 	Subjects   map[string]release.Digest
-	Image      string         // registry and path; empty: it names none
-	Index      release.Digest // of Image
-	Builder    string         // URI of who built, by what the statement says
-	Signer     string         // who signed, for people
-	Identity   string         // builder that the signer may speak for
+	Images     []StatedImage
+	Builder    string // URI of who built, by what the statement says
+	Signer     string // who signed, for people
+	Identity   string // builder that the signer may speak for
+}
+
+// StatedImage is an image that a statement names.
+type StatedImage struct {
+	Repository string         // registry and path
+	Digest     release.Digest // of its index
+	Files      []string       // paths of the files beside the programs and the base; sorted
 }
 
 // Bill is what an SPDX document says.
@@ -71,6 +82,7 @@ type Executable struct {
 type ImageContent struct {
 	Digest    release.Digest
 	Platforms map[release.Target]map[string]release.Digest // executables by name
+	Files     map[release.Target][]string                  // paths of files beside them and the base; sorted
 }
 
 // Verifier are the edges of Verify.
@@ -85,8 +97,8 @@ type Verifier struct {
 	SBOM func(content []byte) (Bill, error)
 	// Executables reads the programs of an archive.
 	Executables func(archive release.File) ([]Executable, error)
-	// Image reads a pushed image.
-	Image func(ctx context.Context, reference string) (ImageContent, error)
+	// Image reads an image.
+	Image func(ctx context.Context, image ClaimedImage) (ImageContent, error)
 
 	Progress task.Progress
 }
@@ -128,7 +140,7 @@ func Verify(ctx context.Context, dir string, c Claim, v Verifier) ([]Finding, er
 		{RuleProvenance, check.provenance},
 		{RuleSBOM, check.sboms},
 		{RuleBinary, check.binaries},
-		{RuleImage, check.image},
+		{RuleImage, check.images},
 	} {
 		check.rule = rule.name
 		before := len(check.findings)

@@ -30,14 +30,14 @@ func raise(t *testing.T, doubts map[string]doubt) {
 	for name, d := range doubts {
 		t.Run(name, func(t *testing.T) {
 			s := newSuspect(t)
-			s.claim.Image, s.claim.Digest = "", "" // which takes longest to read
+			s.claim.Images = nil // which takes longest to read
 			d.change(s)
 			got := failing(s.verify())
 			for i, line := range got {
 				if i >= len(d.want) {
 					break
 				}
-				about, reason, _ := strings.Cut(strings.ReplaceAll(d.want[i], "IMAGE", s.claim.Image), ": ")
+				about, reason, _ := strings.Cut(strings.ReplaceAll(d.want[i], "IMAGE", s.image()), ": ")
 				if !strings.HasPrefix(line, "FAIL "+about+": ") || !strings.Contains(line, reason) {
 					t.Errorf("finding %q, want %q", line, d.want[i])
 				}
@@ -286,20 +286,20 @@ func TestVerifyBinaries(t *testing.T) {
 func TestVerifyImage(t *testing.T) {
 	build := func(s *suspect, binaries map[string]release.File) {
 		s.Helper()
-		p := *s.genuine.plan.Image
+		p := s.genuine.plan.Images[0]
 		spec := images.Spec{Plan: p, Time: s.genuine.plan.Time}
 		for _, target := range p.Platforms {
 			spec.Binaries = append(spec.Binaries, images.Binary{Target: target, Files: []release.File{binaries[target.Arch]}})
 		}
-		s.claim.Image = filepath.Join(s.TempDir(), "image")
-		image, err := images.Build(s.Context(), spec, s.claim.Image)
+		at := filepath.Join(s.TempDir(), "image")
+		made, err := images.Build(s.Context(), []images.Spec{spec}, at, images.Access{})
 		s.check(err)
-		s.claim.Digest = image.Digest
+		s.claim.Images = []engine.ClaimedImage{{Reference: at, Digest: made[0].Digest}}
 	}
 	instead := func(content engine.ImageContent, err error) func(s *suspect) {
 		return func(s *suspect) {
-			s.claim.Image = "ghcr.io/octo/hello:1.2.3"
-			s.verifier.Image = func(context.Context, string) (engine.ImageContent, error) { return content, err }
+			s.claim.Images = []engine.ClaimedImage{{Reference: "ghcr.io/octo/hello:1.2.3"}}
+			s.verifier.Image = func(context.Context, engine.ClaimedImage) (engine.ImageContent, error) { return content, err }
 		}
 	}
 	s := newSuspect(t)
@@ -312,10 +312,11 @@ func TestVerifyImage(t *testing.T) {
 	const registry = "image ghcr.io/octo/hello:1.2.3: "
 	foreign := with("amd64", s.foreign.Units[0].Binary)
 	labelled := func(s *suspect) {
-		s.genuine.plan.Image = &plan.ImagePlan{Repository: "ghcr.io/octo/hello", Platforms: s.genuine.plan.Image.Platforms,
-			Entrypoint: s.genuine.plan.Image.Entrypoint, Labels: map[string]string{"team": "evil"}}
+		evil := s.genuine.plan.Images[0]
+		evil.Labels = map[string]string{"team": "evil"}
+		s.genuine.plan.Images = []plan.ImagePlan{evil}
 		build(s, own)
-		s.claim.Digest = ""
+		s.claim.Images[0].Digest = ""
 	}
 	// Nobody signed which image it is, so its programs are all that can be compared.
 	unsigned := func(change func(s *suspect)) func(s *suspect) {
@@ -328,10 +329,10 @@ func TestVerifyImage(t *testing.T) {
 	raise(t, map[string]doubt{
 		"the same again": {func(s *suspect) { build(s, own) }, nil},
 		// The same programs, in an image that the release did not make.
-		"another image":           {labelled, []string{"image IMAGE: which the provenance does not name: it names ghcr.io/octo/hello@" + string(s.claim.Digest)}},
+		"another image":           {labelled, []string{"image IMAGE: which the provenance does not name: it names ghcr.io/octo/hello@" + string(s.claim.Images[0].Digest)}},
 		"another image, unsigned": {unsigned(labelled), nil},
 		"named by nobody": {func(s *suspect) {
-			s.seal(func(p *plan.Plan, list []release.Asset) []release.Asset { p.Image = nil; return list })
+			s.seal(func(p *plan.Plan, list []release.Asset) []release.Asset { p.Images = nil; return list })
 			build(s, own)
 		}, []string{"image IMAGE: the provenance names no image"}},
 		"nothing that names it": {func(s *suspect) { build(s, own); s.remove(release.ProvenanceName) },
@@ -339,14 +340,24 @@ func TestVerifyImage(t *testing.T) {
 		"foreign binary": {unsigned(func(s *suspect) { build(s, foreign) }), []string{"image IMAGE: hello of linux/amd64 is in no archive for it"}},
 		"of another platform": {unsigned(func(s *suspect) { build(s, with("arm64", own["amd64"])) }),
 			[]string{"image IMAGE: hello of linux/arm64 is in no archive for it"}},
-		"other digest": {func(s *suspect) { build(s, own); s.claim.Digest = digestOf(nil) }, []string{"image IMAGE: want " + string(digestOf(nil))}},
-		"gone":         {func(s *suspect) { s.claim.Image = s.path("nothing") }, []string{"image IMAGE: reading layout "}},
+		"other digest": {func(s *suspect) { build(s, own); s.claim.Images[0].Digest = digestOf(nil) }, []string{"image IMAGE: it has no image \"" + string(digestOf(nil))}},
+		"gone":         {func(s *suspect) { s.claim.Images = []engine.ClaimedImage{{Reference: s.path("nothing")}} }, []string{"image IMAGE: reading layout "}},
 		"not in the archives any more": {func(s *suspect) {
 			s.repack(amd64, s.foreign.Units[0].Binary)
 			s.seal(nil)
 			build(s, own)
 		}, []string{"binary " + amd64 + ": hello says commit ", "image IMAGE: hello of linux/amd64 is in no archive for it"}},
 
+		// Beside the programs there are the files that the provenance names, and no other.
+		"another file": {func(s *suspect) {
+			build(s, own)
+			read := s.verifier.Image
+			s.verifier.Image = func(ctx context.Context, image engine.ClaimedImage) (engine.ImageContent, error) {
+				content, err := read(ctx, image)
+				content.Files[release.Target{OS: "linux", Arch: "amd64"}] = []string{"/etc/passwd"}
+				return content, err
+			}
+		}, []string{`image IMAGE: linux/amd64 holds the files ["/etc/passwd"] beside its programs, want []`}},
 		"nothing in it":  {unsigned(instead(engine.ImageContent{}, nil)), []string{registry + "it has no platform"}},
 		"an empty one":   {unsigned(instead(engine.ImageContent{Platforms: map[release.Target]map[string]release.Digest{{OS: "linux", Arch: "arm"}: {}}}, nil)), []string{registry + "linux/arm holds no program"}},
 		"unreachable":    {unsigned(instead(engine.ImageContent{}, errors.New("no such host"))), []string{registry + "no such host"}},

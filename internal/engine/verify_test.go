@@ -45,9 +45,17 @@ func newSuspect(t *testing.T) *suspect {
 		T: t, shared: s, dir: dir, verifier: verifier(s.authority.trust),
 		claim: engine.Claim{
 			Repository: "octo/hello", Tag: p.Tag, Version: p.Version, Commit: p.Commit,
-			Image: filepath.Join(dir, dist.ImageDir), Digest: s.genuine.Image.Digest,
+			Images: []engine.ClaimedImage{{Reference: filepath.Join(dir, dist.ImageDir), Digest: s.genuine.Images[0].Digest}},
 		},
 	}
+}
+
+// image is where the image lies that is looked at; empty: nowhere.
+func (s *suspect) image() string {
+	if len(s.claim.Images) == 0 {
+		return ""
+	}
+	return s.claim.Images[0].Reference
 }
 
 func (s *suspect) path(name string) string { return filepath.Join(s.dir, name) }
@@ -184,7 +192,7 @@ func TestVerify(t *testing.T) {
 	}
 	want = append(want, "ok complete RELEASE_NOTES.md: text, which nobody signs", "ok complete checksums.txt: 6 files",
 		"ok signature checksums.txt: signed by "+signer,
-		fmt.Sprintf("ok provenance provenance.sigstore.json: v1.2.3, 7 subjects, image ghcr.io/octo/hello@%s, signed by %s", s.claim.Digest, signer))
+		fmt.Sprintf("ok provenance provenance.sigstore.json: v1.2.3, 7 subjects, image ghcr.io/octo/hello@%s, signed by %s", s.claim.Images[0].Digest, signer))
 	for _, archive := range []string{amd64, arm64, windows} {
 		want = append(want, "ok sbom "+archive+".spdx.json: github.com/octo/hello v1.2.3")
 	}
@@ -192,7 +200,7 @@ func TestVerify(t *testing.T) {
 		want = append(want, fmt.Sprintf("ok binary %s: %s v1.2.3, commit %s", archive, name, commit))
 	}
 	slices.Sort(want[len(want)-3:])
-	want = append(want, fmt.Sprintf("ok image %s: %s, 2 platforms", s.claim.Image, s.claim.Digest))
+	want = append(want, fmt.Sprintf("ok image %s: %s, 2 platforms", s.claim.Images[0].Reference, s.claim.Images[0].Digest))
 	if got := s.verify(); !slices.Equal(got, want) {
 		t.Errorf("findings\n%s\nwant\n%s", strings.Join(got, "\n"), strings.Join(want, "\n"))
 	}
@@ -208,7 +216,7 @@ func TestVerifyPage(t *testing.T) {
 	for _, unsigned := range []bool{false, true} {
 		s := newSuspect(t)
 		s.claim.Page, s.claim.Unsigned = true, unsigned
-		s.claim.Image, s.claim.Digest = "", ""
+		s.claim.Images = nil
 		entries, err := os.ReadDir(s.dir)
 		s.check(err)
 		for _, e := range entries {
@@ -228,7 +236,7 @@ func TestVerifyPage(t *testing.T) {
 // The commit may be left open; then all of it has to be of one.
 func TestVerifyOpenCommit(t *testing.T) {
 	s := newSuspect(t)
-	s.claim.Unsigned, s.claim.Commit, s.claim.Image = true, "", ""
+	s.claim.Unsigned, s.claim.Commit, s.claim.Images = true, "", nil
 	s.remove(release.ChecksumsBundleName, release.ProvenanceName)
 	if got := failing(s.verify()); len(got) > 0 {
 		t.Errorf("%q", got)
@@ -254,7 +262,7 @@ func TestVerifyOpenCommit(t *testing.T) {
 // Whatever is wrong, the findings come in one order.
 func TestVerifyOrder(t *testing.T) {
 	s := newSuspect(t)
-	s.claim.Version, s.claim.Image = "9.9.9", ""
+	s.claim.Version, s.claim.Images = "9.9.9", nil
 	s.write("b.txt", "")
 	s.write("a.txt", "")
 	s.remove(arm64)
@@ -307,9 +315,9 @@ func TestVerifyCancelled(t *testing.T) {
 			}
 			s.verifier.SBOM = func(content []byte) (engine.Bill, error) { reach("sbom"); return v.SBOM(content) }
 			s.verifier.Executables = func(f release.File) ([]engine.Executable, error) { reach("executables"); return v.Executables(f) }
-			s.verifier.Image = func(ctx context.Context, reference string) (engine.ImageContent, error) {
+			s.verifier.Image = func(ctx context.Context, image engine.ClaimedImage) (engine.ImageContent, error) {
 				reach("image")
-				return v.Image(ctx, reference)
+				return v.Image(ctx, image)
 			}
 			var events []task.Event
 			s.verifier.Progress = func(e task.Event) { events = append(events, e) }

@@ -131,14 +131,14 @@ func (w workers) maker(r *repo.Repo, p plan.Plan) engine.Maker {
 			}, path)
 		},
 		Checksums: pack.Checksums,
-		Image: func(ctx context.Context, p plan.Plan, units []release.Unit, dir string) (release.Image, error) {
+		Images: func(ctx context.Context, p plan.Plan, _ engine.Source, units []release.Unit, dir string) ([]release.Image, error) {
 			var binaries []images.Binary
 			for _, u := range units {
 				if u.Target.OS == "linux" {
 					binaries = append(binaries, images.Binary{Target: u.Target, Files: []release.File{u.Binary}})
 				}
 			}
-			return images.Build(ctx, images.Spec{Plan: *p.Image, Time: p.Time, Binaries: binaries}, dir)
+			return images.Build(ctx, []images.Spec{{Plan: p.Images[0], Time: p.Time, Binaries: binaries}}, dir, images.Access{})
 		},
 		Progress: func(task.Event) {},
 	}
@@ -242,7 +242,7 @@ func (s shared) finish(ctx context.Context) error {
 func attester(a authority, p plan.Plan, change func(p *plan.Plan, subjects []release.Asset) []release.Asset, edit ...string) engine.Attester {
 	return engine.Attester{
 		Blob: a.signer.Blob,
-		Statement: func(ctx context.Context, subjects []release.Asset, image *release.Image) ([]byte, error) {
+		Statement: func(ctx context.Context, subjects []release.Asset, made []release.Image) ([]byte, error) {
 			builder, err := a.builder, error(nil)
 			if builder == "" {
 				builder, err = a.signer.Identity(ctx)
@@ -254,17 +254,16 @@ func attester(a authority, p plan.Plan, change func(p *plan.Plan, subjects []rel
 				subjects = change(&p, subjects)
 			}
 			at := time.Unix(1e9, 0)
-			if p.Image == nil {
-				image = nil
-			}
-			s, err := provenance.New(p, subjects, provenance.Run{BuilderID: builder, Started: at, Finished: at, Image: image})
+			made = made[:len(p.Images)]
+			s, err := provenance.New(p, subjects, provenance.Run{BuilderID: builder, Started: at, Finished: at, Images: made})
 			if err != nil {
 				return nil, err
 			}
 			text, err := s.JSON()
 			return []byte(strings.NewReplacer(edit...).Replace(string(text))), err
 		},
-		Sign: a.signer.Statement, Write: pack.WriteFile, Progress: func(task.Event) {},
+		Exhibits: func(context.Context, release.Made, release.Image) ([]engine.Exhibit, error) { return nil, nil },
+		Sign:     a.signer.Statement, Write: pack.WriteFile, Progress: func(task.Event) {},
 	}
 }
 
@@ -285,11 +284,14 @@ func verifier(trust sign.Trust) engine.Verifier {
 				return engine.Statement{}, err
 			}
 			statement, err := provenance.Parse(text)
-			image, index := statement.Image()
+			var named []engine.StatedImage
+			for _, i := range statement.Images() {
+				named = append(named, engine.StatedImage(i))
+			}
 			return engine.Statement{
 				Repository: statement.Repository(), Tag: statement.Tag(), BuildType: statement.BuildType(), Module: statement.Module(),
 				Subjects: statement.Subjects(), Commit: statement.Commit(), Builder: statement.BuilderID(), Signer: s.SAN, Identity: s.SAN,
-				Image: image, Index: index,
+				Images: named,
 			}, err
 		},
 		SBOM: func(content []byte) (engine.Bill, error) {
@@ -297,14 +299,20 @@ func verifier(trust sign.Trust) engine.Verifier {
 			return engine.Bill{Module: d.Module, Version: d.Version, Archive: d.Archive}, err
 		},
 		Executables: executables,
-		Image: func(ctx context.Context, reference string) (engine.ImageContent, error) {
-			found, err := images.InspectLayout(ctx, reference)
+		Image: func(ctx context.Context, image engine.ClaimedImage) (engine.ImageContent, error) {
+			digest := image.Digest
+			if all, err := images.Layout(image.Reference); digest == "" && err == nil {
+				digest = all[0]
+			}
+			found, err := images.InspectLayout(ctx, image.Reference, digest)
 			if err != nil {
 				return engine.ImageContent{}, err
 			}
-			content := engine.ImageContent{Digest: found.Digest, Platforms: map[release.Target]map[string]release.Digest{}}
+			content := engine.ImageContent{
+				Digest: found.Digest, Platforms: map[release.Target]map[string]release.Digest{}, Files: map[release.Target][]string{},
+			}
 			for _, p := range found.Platforms {
-				content.Platforms[p.Target] = p.Files
+				content.Platforms[p.Target], content.Files[p.Target] = p.Files, p.Others
 			}
 			return content, nil
 		},

@@ -25,11 +25,11 @@ func TestRefusedAccess(t *testing.T) {
 			_, _ = io.WriteString(w, `{"errors":[{"code":"DENIED","message":"permission_denied: write_package"}]}`)
 			return true
 		}
-		_, tag := Tag(t.Context(), img, []string{"1"}, Access{Token: "secret"})
+		_, tag := Tag(t.Context(), img, "1.2.3", []string{"1"}, Access{Token: "secret"})
 		_, digest := Digest(t.Context(), img.Repository+":1", Access{Token: "secret"})
 		_, inspect := Inspect(t.Context(), img.Repository+":1", Access{Token: "secret"})
 		for doing, err := range map[string]error{
-			"pushing image": Push(t.Context(), img, Access{Token: "secret"}), "tagging image": tag, "reading image": errors.Join(digest, inspect),
+			"pushing image": Push(t.Context(), img, Access{Token: "secret"}, Access{}), "tagging image": tag, "reading image": errors.Join(digest, inspect),
 		} {
 			if err == nil || release.ClassOf(err) != release.Authorisation || !strings.HasPrefix(err.Error(), doing+` "`+r.host) ||
 				!strings.Contains(release.HintOf(err), "permissions: packages: write") || strings.Contains(err.Error(), "secret") {
@@ -52,12 +52,12 @@ func TestCredentials(t *testing.T) {
 		return true
 	}
 	for _, a := range []Access{{}, {Token: "wrong"}, {Token: "secret", User: "nobody"}} {
-		if err := Push(t.Context(), img, a); release.ClassOf(err) != release.Authorisation {
+		if err := Push(t.Context(), img, a, Access{}); release.ClassOf(err) != release.Authorisation {
 			t.Errorf("%+v: error %v", a, err)
 		}
 	}
 	for _, a := range []Access{{Token: "secret"}, {Token: "secret", User: "octocat"}} {
-		if err := Push(t.Context(), img, a); err != nil {
+		if err := Push(t.Context(), img, a, Access{}); err != nil {
 			t.Errorf("%+v: error %v", a, err)
 		}
 	}
@@ -97,17 +97,17 @@ func TestBearerToken(t *testing.T) {
 		return true
 	}
 	for _, token := range []string{"unknown", "reader"} {
-		if err := Push(t.Context(), img, Access{Token: token}); release.ClassOf(err) != release.Authorisation {
+		if err := Push(t.Context(), img, Access{Token: token}, Access{}); release.ClassOf(err) != release.Authorisation {
 			t.Errorf("%s: error %v", token, err)
 		}
 	}
-	if err := Push(t.Context(), img, Access{Token: "writer"}); err != nil {
+	if err := Push(t.Context(), img, Access{Token: "writer"}, Access{}); err != nil {
 		t.Fatal(err)
 	}
-	if _, err := Tag(t.Context(), img, []string{"1"}, Access{Token: "writer"}); err != nil {
+	if _, err := Tag(t.Context(), img, "1.2.3", []string{"1"}, Access{Token: "writer"}); err != nil {
 		t.Error(err)
 	}
-	if _, err := Tag(t.Context(), img, []string{"2"}, Access{Token: "reader"}); release.ClassOf(err) != release.Authorisation ||
+	if _, err := Tag(t.Context(), img, "1.2.3", []string{"2"}, Access{Token: "reader"}); release.ClassOf(err) != release.Authorisation ||
 		!strings.Contains(err.Error(), "permission_denied: write_package") {
 		t.Errorf("tagging as a reader: %v", err)
 	}

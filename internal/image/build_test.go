@@ -55,9 +55,9 @@ func spec(t *testing.T, platforms ...string) Spec {
 	s := Spec{
 		Plan: plan.ImagePlan{
 			Repository: repository, Tags: []string{"1.2.3"}, Platforms: targets(t, platforms...),
-			Entrypoint: []string{"/usr/local/bin/hello"},
+			Entrypoint: []string{"/usr/local/bin/hello"}, User: "65532:65532", Workdir: "/home/nonroot", Compression: plan.CompressionGzip,
 			Labels: map[string]string{
-				"org.opencontainers.image.title":  "hello",
+				"org.opencontainers.image.title": "hello", "org.opencontainers.image.version": "1.2.3",
 				"org.opencontainers.image.source": "https://github.com/octo/hello",
 			},
 		},
@@ -80,11 +80,20 @@ func spec(t *testing.T, platforms ...string) Spec {
 
 func built(t *testing.T, s Spec) release.Image {
 	t.Helper()
-	img, err := Build(t.Context(), s, filepath.Join(t.TempDir(), "image"))
+	img, err := build1(t.Context(), s, filepath.Join(t.TempDir(), "image"))
 	if err != nil {
 		t.Fatal(err)
 	}
 	return img
+}
+
+// build1 builds one image on the base of the product.
+func build1(ctx context.Context, s Spec, dir string) (release.Image, error) {
+	images, err := Build(ctx, []Spec{s}, dir, Access{})
+	if err != nil {
+		return release.Image{}, err
+	}
+	return images[0], nil
 }
 
 // blobs lists the files of a layout with their content's digest and mode.
@@ -254,7 +263,7 @@ func TestBuildRefuses(t *testing.T) {
 		s := spec(t, "linux/amd64", "linux/arm64")
 		test.change(&s)
 		out := t.TempDir()
-		_, err := Build(test.ctx, s, filepath.Join(out, "image"))
+		_, err := build1(test.ctx, s, filepath.Join(out, "image"))
 		if want := `building image "ghcr.io/octo/hello": ` + test.want; err == nil || !strings.HasPrefix(err.Error(), `building image "ghcr.io/octo/hello": `) ||
 			!strings.HasSuffix(err.Error(), test.want) || release.ClassOf(err) != test.class {
 			t.Errorf("%s: error %v of class %d, want %s", test.name, err, release.ClassOf(err), want)
@@ -271,17 +280,17 @@ func TestBuildKeepsWhatIsThere(t *testing.T) {
 	if err := os.Mkdir(dir, 0o700); err != nil {
 		t.Fatal(err)
 	}
-	if _, err := Build(t.Context(), s, dir); err != nil {
+	if _, err := build1(t.Context(), s, dir); err != nil {
 		t.Errorf("into an empty directory: %v", err)
 	}
 	before := blobs(t, dir)
-	if _, err := Build(t.Context(), s, dir); err == nil {
+	if _, err := build1(t.Context(), s, dir); err == nil {
 		t.Error("no error for a directory that holds something")
 	}
 	if after := blobs(t, dir); !maps.Equal(before, after) {
 		t.Errorf("before %v, after %v", before, after)
 	}
-	if _, err := Build(t.Context(), s, filepath.Join(dir, "absent", "image")); err == nil {
+	if _, err := build1(t.Context(), s, filepath.Join(dir, "absent", "image")); err == nil {
 		t.Error("no error without a parent directory")
 	}
 }
@@ -297,7 +306,8 @@ func TestIndexOfTheLayout(t *testing.T) {
 		t.Fatal(err)
 	}
 	want := fmt.Sprintf(`{"schemaVersion":2,"mediaType":"application/vnd.oci.image.index.v1+json","manifests":[`+
-		`{"mediaType":"application/vnd.oci.image.index.v1+json","size":%d,"digest":"%s"}]}`, index.Manifests[0].Size, img.Digest)
+		`{"mediaType":"application/vnd.oci.image.index.v1+json","size":%d,"digest":"%s",`+
+		`"annotations":{"io.containerd.image.name":"ghcr.io/octo/hello:1.2.3","org.opencontainers.image.ref.name":"ghcr.io/octo/hello:1.2.3"}}]}`, index.Manifests[0].Size, img.Digest)
 	if string(raw) != want {
 		t.Errorf("index.json %s, want %s", raw, want)
 	}
@@ -323,7 +333,7 @@ func BenchmarkBuild(b *testing.B) {
 	}
 	b.SetBytes(4 * int64(len(content)))
 	for i := 0; b.Loop(); i++ {
-		if _, err := Build(b.Context(), s, filepath.Join(b.TempDir(), fmt.Sprint(i))); err != nil {
+		if _, err := build1(b.Context(), s, filepath.Join(b.TempDir(), fmt.Sprint(i))); err != nil {
 			b.Fatal(err)
 		}
 	}

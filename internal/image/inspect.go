@@ -1,17 +1,13 @@
 package image
 
 import (
-	"archive/tar"
 	"bytes"
 	"context"
-	"crypto/sha256"
 	"encoding/json"
 	"errors"
 	"fmt"
-	"io"
 	"io/fs"
 	"maps"
-	"path"
 	"path/filepath"
 	"reflect"
 	"slices"
@@ -22,7 +18,6 @@ import (
 	"github.com/google/go-containerregistry/pkg/v1/layout"
 	"github.com/google/go-containerregistry/pkg/v1/remote"
 	"github.com/google/go-containerregistry/pkg/v1/types"
-	"github.com/klauspost/compress/gzip"
 	"golang.org/x/sync/errgroup"
 
 	"github.com/org/pgo-release/internal/plan"
@@ -52,15 +47,17 @@ type PlatformContent struct {
 	Entrypoint []string
 	User       string
 	Files      map[string]release.Digest // path → digest of every executable under plan.BinDir
+	Others     []string                  // paths of the files elsewhere, beside those of the base; sorted
 }
 
 // Inspect reads an image from its registry by a reference with a tag or a digest. All
 // of it is read and compared with its digests, and bounded: the registry may be
 // anybody's. What a release never makes is an error, such as a link where executables
-// lie, a file that neither the base nor a release has, another user or environment, an
-// entrypoint that is none of the executables, or labels that differ between platforms. The
-// content of the base's files, which are data, is left open. The error is a *NotFoundError where
-// the registry has nothing under the reference.
+// lie, a file in the product's base that it does not have, an entrypoint that is none of
+// the executables, or labels that differ between platforms. The content of the base's
+// files, which are data, is left open, and so are the layers of a base that is another
+// image, by the labels: who trusts an image trusts its base. The error is a *NotFoundError
+// where the registry has nothing under the reference.
 func Inspect(ctx context.Context, ref string, a Access) (Content, error) {
 	ctx, cancel := context.WithTimeout(ctx, transferTimeout)
 	defer cancel()
@@ -83,36 +80,66 @@ func Inspect(ctx context.Context, ref string, a Access) (Content, error) {
 	return content, explain("reading image", parsed, err)
 }
 
-// InspectLayout reads the image that Build wrote into dir, with the same care.
-func InspectLayout(ctx context.Context, dir string) (Content, error) {
-	content, err := inspectLayout(ctx, dir)
+// Layout lists the digests of the images in a directory that Build wrote, in order.
+func Layout(dir string) ([]release.Digest, error) {
+	_, indexes, err := openLayout(dir)
+	if err != nil {
+		return nil, fmt.Errorf("reading layout %q: %w", dir, err)
+	}
+	var out []release.Digest
+	for _, d := range indexes {
+		out = append(out, release.Digest(d.Digest.String()))
+	}
+	return out, nil
+}
+
+// InspectLayout reads an image that Build wrote into dir, by its digest, with the same care.
+func InspectLayout(ctx context.Context, dir string, digest release.Digest) (Content, error) {
+	content, err := inspectLayout(ctx, dir, digest)
 	if err != nil {
 		return Content{}, fmt.Errorf("reading layout %q: %w", dir, err)
 	}
 	return content, nil
 }
 
-func inspectLayout(ctx context.Context, dir string) (Content, error) {
-	if err := onlyFiles(dir); err != nil {
+func inspectLayout(ctx context.Context, dir string, digest release.Digest) (Content, error) {
+	all, indexes, err := openLayout(dir)
+	if err != nil {
 		return Content{}, err
+	}
+	for _, d := range indexes {
+		if d.Digest == hash(digest) {
+			index, err := all.ImageIndex(d.Digest)
+			if err != nil {
+				return Content{}, err
+			}
+			return inspect(ctx, index, d.Digest)
+		}
+	}
+	return Content{}, fmt.Errorf("it has no image %q", digest)
+}
+
+// maxImages is how many images a layout may have.
+const maxImages = 256
+
+// openLayout reads the index of a layout, which has images alone.
+func openLayout(dir string) (v1.ImageIndex, []v1.Descriptor, error) {
+	if err := onlyFiles(dir); err != nil {
+		return nil, nil, err
 	}
 	all, err := layout.ImageIndexFromPath(dir)
 	if err != nil {
-		return Content{}, err
+		return nil, nil, err
 	}
 	top, err := all.IndexManifest()
 	if err != nil {
-		return Content{}, err
+		return nil, nil, err
 	}
-	if len(top.Manifests) != 1 || top.Manifests[0].MediaType != types.OCIImageIndex {
-		return Content{}, errors.New("want one image index")
+	other := func(d v1.Descriptor) bool { return d.MediaType != types.OCIImageIndex }
+	if n := len(top.Manifests); n == 0 || n > maxImages || slices.ContainsFunc(top.Manifests, other) {
+		return nil, nil, errors.New("want image indexes")
 	}
-	digest := top.Manifests[0].Digest
-	index, err := all.ImageIndex(digest)
-	if err != nil {
-		return Content{}, err
-	}
-	return inspect(ctx, index, digest)
+	return all, top.Manifests, nil
 }
 
 // onlyFiles refuses links and what would be waited for, before anything is opened.
@@ -156,11 +183,16 @@ func inspect(ctx context.Context, index v1.ImageIndex, digest v1.Hash) (Content,
 			Target: img.target, Digest: release.Digest(img.digest.String()), Files: map[string]release.Digest{},
 			Entrypoint: img.config.Config.Entrypoint, User: img.config.Config.User,
 		}
-		for _, l := range img.manifest.Layers {
-			maps.Copy(p.Files, files[l.Digest])
+		for at, d := range files[img.own()] {
+			switch {
+			case !strings.HasPrefix(at, plan.BinDir+"/"):
+				p.Others = append(p.Others, at)
+			case d != "":
+				p.Files[at] = d
+			}
 		}
-		maps.DeleteFunc(p.Files, func(_ string, d release.Digest) bool { return d == "" })
-		if e := p.Entrypoint; len(e) != 1 || p.Files[e[0]] == "" {
+		slices.Sort(p.Others)
+		if e := p.Entrypoint; len(e) == 0 || p.Files[e[0]] == "" {
 			return Content{}, fmt.Errorf("manifest %s: entrypoint %.200q: want one of its programs", img.digest, e)
 		}
 		out.Platforms = append(out.Platforms, p)
@@ -186,6 +218,7 @@ type opened struct {
 	target   release.Target
 	manifest v1.Manifest
 	config   v1.ConfigFile
+	based    bool // on another image
 }
 
 func open(index v1.ImageIndex, d v1.Descriptor, labels map[string]string) (opened, error) {
@@ -222,43 +255,82 @@ func open(index v1.ImageIndex, d v1.Descriptor, labels map[string]string) (opene
 	if !maps.Equal(out.config.Config.Labels, labels) || !maps.Equal(out.manifest.Annotations, labels) {
 		return out, errors.New("its labels and annotations are not those of the index")
 	}
-	known := v1.Config{User: user, Env: environment(), WorkingDir: home, Entrypoint: out.config.Config.Entrypoint, Labels: out.config.Config.Labels}
-	if !reflect.DeepEqual(out.config.Config, known) {
-		return out, errors.New("its configuration is none that a release makes")
-	}
 	if len(out.config.RootFS.DiffIDs) != len(out.manifest.Layers) {
 		return out, fmt.Errorf("%d layers and %d digests of their content", len(out.manifest.Layers), len(out.config.RootFS.DiffIDs))
 	}
-	return out, nil
+	out.based = labels[baseLabel] != ""
+	if n := len(out.manifest.Layers); n < 2 || n > 2 && !out.based {
+		return out, fmt.Errorf("%d layers: want a base and the programs", n)
+	}
+	return out, out.configured()
 }
 
-// layers reads every layer of the images once, a few at a time, and returns what
-// binaries says of each.
+// baseLabel is the digest of the image that another is built on.
+const baseLabel = "org.opencontainers.image.base.digest"
+
+// configured demands that the configuration has no more than a release gives it.
+func (o opened) configured() error {
+	c := o.config.Config
+	known := v1.Config{
+		User: c.User, Env: c.Env, WorkingDir: c.WorkingDir, Entrypoint: c.Entrypoint, Cmd: c.Cmd, Labels: c.Labels, ExposedPorts: c.ExposedPorts,
+	}
+	if o.based {
+		known.Volumes, known.StopSignal = c.Volumes, c.StopSignal
+	}
+	if !reflect.DeepEqual(c, known) {
+		return errors.New("its configuration is none that a release makes")
+	}
+	if env := environment(); !o.based && (c.WorkingDir == "" || c.User == "" || !setAll(c.Env, env)) {
+		return errors.New("its configuration is none that a release makes: user, directory and environment are not set")
+	}
+	return nil
+}
+
+// setAll tells whether an environment sets every variable of another, to whatever.
+func setAll(env, other []string) bool {
+	for _, e := range other {
+		name, _, _ := strings.Cut(e, "=")
+		if !slices.ContainsFunc(env, func(e string) bool { return strings.HasPrefix(e, name+"=") }) {
+			return false
+		}
+	}
+	return true
+}
+
+// own is the layer with the programs.
+func (o opened) own() v1.Hash { return o.manifest.Layers[len(o.manifest.Layers)-1].Digest }
+
+// layers reads every layer of the images once, a few at a time, but for those of other
+// images' bases, and returns what the one with the programs holds.
 func layers(ctx context.Context, images []opened) (map[v1.Hash]map[string]release.Digest, error) {
 	type job struct {
 		image  v1.Image
 		d      v1.Descriptor
 		diffID v1.Hash
+		own    bool
 		files  map[string]release.Digest
 	}
 	var work []*job
-	seen := map[v1.Hash]v1.Hash{}
+	seen := map[v1.Hash]*job{}
 	for _, img := range images {
 		for i, d := range img.manifest.Layers {
-			diffID := img.config.RootFS.DiffIDs[i]
-			if other, ok := seen[d.Digest]; !ok {
-				work = append(work, &job{image: img.image, d: d, diffID: diffID})
-			} else if other != diffID {
-				return nil, fmt.Errorf("layer %s: two digests of its content", d.Digest)
+			j := &job{image: img.image, d: d, diffID: img.config.RootFS.DiffIDs[i], own: i == len(img.manifest.Layers)-1}
+			if !j.own && img.based {
+				continue
 			}
-			seen[d.Digest] = diffID
+			if other := seen[d.Digest]; other == nil {
+				work = append(work, j)
+				seen[d.Digest] = j
+			} else if other.diffID != j.diffID || other.own != j.own {
+				return nil, fmt.Errorf("layer %s: it is another one in another place", d.Digest)
+			}
 		}
 	}
 	group, ctx := errgroup.WithContext(ctx)
 	group.SetLimit(jobs)
 	for _, j := range work {
 		group.Go(func() (err error) {
-			if j.files, err = readLayer(ctx, j.image, j.d, j.diffID); err != nil {
+			if j.files, err = readLayer(ctx, j.image, j.d, j.diffID, j.own); err != nil {
 				return fmt.Errorf("layer %s: %w", j.d.Digest, err)
 			}
 			return nil
@@ -272,124 +344,4 @@ func layers(ctx context.Context, images []opened) (map[v1.Hash]map[string]releas
 		out[j.d.Digest] = j.files
 	}
 	return out, nil
-}
-
-func readLayer(ctx context.Context, img v1.Image, d v1.Descriptor, diffID v1.Hash) (map[string]release.Digest, error) {
-	if d.MediaType != types.OCILayer || d.Size < 0 || d.Size > maxLayer || len(d.URLs) > 0 {
-		return nil, fmt.Errorf("want one of %s, at most %d bytes, in this registry", types.OCILayer, int64(maxLayer))
-	}
-	l, err := img.LayerByDigest(d.Digest)
-	if err != nil {
-		return nil, err
-	}
-	in, err := l.Compressed()
-	if err != nil {
-		return nil, err
-	}
-	defer in.Close() //nolint:errcheck // only read
-	compressed, plain := sha256.New(), sha256.New()
-	bounded := io.TeeReader(io.LimitReader(&reader{ctx, in}, d.Size), compressed)
-	expanded, err := gzip.NewReader(bounded)
-	if err != nil {
-		return nil, err
-	}
-	content := &capped{r: io.TeeReader(expanded, plain), left: maxLayer}
-	files, err := binaries(tar.NewReader(content))
-	if err != nil {
-		return nil, err
-	}
-	// What a tar reader leaves unread belongs to the digests too.
-	if _, err := io.Copy(io.Discard, content); err != nil {
-		return nil, err
-	}
-	if _, err := io.Copy(io.Discard, bounded); err != nil {
-		return nil, err
-	}
-	if got := hash(release.Sum(compressed)); got != d.Digest {
-		return nil, fmt.Errorf("its digest is %s", got)
-	}
-	if got := hash(release.Sum(plain)); got != diffID {
-		return nil, fmt.Errorf("the digest of its content is %s, not %s", got, diffID)
-	}
-	return files, nil
-}
-
-// inBase tells whether the base has a file, or a directory, of the name: what lies there
-// is no program.
-func inBase(at string, h *tar.Header) bool {
-	if h.Typeflag == tar.TypeReg {
-		return h.Mode&0o111 == 0 && (strings.HasPrefix(at, zones+"/") ||
-			slices.Contains([]string{"/etc/group", "/etc/nsswitch.conf", "/etc/passwd", certificates}, at))
-	}
-	for _, dir := range []string{path.Dir(certificates), home, "/root", "/tmp", plan.BinDir, zones} {
-		if at == dir || strings.HasPrefix(dir, at+"/") {
-			return true
-		}
-	}
-	return strings.HasPrefix(at, zones+"/")
-}
-
-// binaries hashes the files in plan.BinDir: path → digest, or an empty one for what is
-// not executable. A layer with anything by which it could put something else there is
-// refused: links, also on the way, removals, directories below; and so is one with what
-// the base does not have either.
-func binaries(layer *tar.Reader) (map[string]release.Digest, error) {
-	out := map[string]release.Digest{}
-	for n := 0; ; n++ {
-		h, err := layer.Next()
-		if err == io.EOF {
-			return out, nil
-		}
-		if err != nil {
-			return nil, err
-		}
-		at := path.Clean("/" + h.Name)
-		regular, directory := h.Typeflag == tar.TypeReg, h.Typeflag == tar.TypeDir
-		inside := strings.HasPrefix(at, plan.BinDir+"/")
-		above := strings.HasPrefix(plan.BinDir+"/", at+"/")
-		switch {
-		case n > maxEntries:
-			return nil, fmt.Errorf("more than %d entries", maxEntries)
-		case !regular && !directory, regular && above, h.Mode&0o6000 != 0, strings.HasPrefix(path.Base(at), ".wh."),
-			slices.Contains(strings.Split(h.Name, "/"), ".."), inside && (directory || path.Dir(at) != plan.BinDir), !inside && !inBase(at, h):
-			return nil, fmt.Errorf("entry %.200q: a release makes none such", h.Name)
-		case inside:
-			sum := sha256.New()
-			if _, err := io.Copy(sum, layer); err != nil {
-				return nil, err
-			}
-			out[at] = "" // the last one of a name counts
-			if h.Mode&0o111 == 0o111 {
-				out[at] = release.Sum(sum)
-			}
-		}
-	}
-}
-
-// reader stops when the context ends.
-type reader struct {
-	ctx context.Context
-	r   io.Reader
-}
-
-func (r *reader) Read(p []byte) (int, error) {
-	if err := context.Cause(r.ctx); err != nil {
-		return 0, err
-	}
-	return r.r.Read(p)
-}
-
-// capped fails once more than left bytes were read.
-type capped struct {
-	r    io.Reader
-	left int64
-}
-
-func (c *capped) Read(p []byte) (int, error) {
-	if c.left <= 0 {
-		return 0, fmt.Errorf("more than %d bytes after decompression", int64(maxLayer))
-	}
-	n, err := c.r.Read(p[:min(int64(len(p)), c.left)])
-	c.left -= int64(n)
-	return n, err
 }

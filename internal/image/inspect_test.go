@@ -18,6 +18,7 @@ import (
 	v1 "github.com/google/go-containerregistry/pkg/v1"
 	"github.com/google/go-containerregistry/pkg/v1/types"
 
+	"github.com/org/pgo-release/internal/plan"
 	"github.com/org/pgo-release/internal/release"
 )
 
@@ -26,7 +27,7 @@ func same(a, b Content) bool { return reflect.DeepEqual(a, b) }
 func TestInspectLayout(t *testing.T) {
 	s := spec(t, "linux/arm64", "linux/arm", "linux/amd64/v1")
 	img := built(t, s)
-	got, err := InspectLayout(t.Context(), img.Layout)
+	got, err := InspectLayout(t.Context(), img.Layout, img.Digest)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -53,7 +54,7 @@ func TestInspectLayoutStops(t *testing.T) {
 	ctx, cancel := context.WithCancelCause(t.Context())
 	stop := errors.New("stop")
 	cancel(stop)
-	if _, err := InspectLayout(ctx, img.Layout); !errors.Is(err, stop) {
+	if _, err := InspectLayout(ctx, img.Layout, img.Digest); !errors.Is(err, stop) {
 		t.Errorf("error %v", err)
 	}
 }
@@ -67,8 +68,8 @@ type forged struct {
 	config   v1.ConfigFile
 }
 
-// forge writes an image of one platform as change leaves it, and returns its layout.
-func forge(t *testing.T, change func(*forged)) string {
+// forge writes an image of one platform as change leaves it.
+func forge(t *testing.T, change func(*forged)) release.Image {
 	t.Helper()
 	img := built(t, spec(t, "linux/amd64"))
 	was := opening(t, img)
@@ -94,16 +95,23 @@ func forge(t *testing.T, change func(*forged)) string {
 			f.top.Manifests[i].Size = d.Size
 		}
 	}
-	if err := f.store.finish(put(types.OCIImageIndex, f.top)); err != nil {
+	index := put(types.OCIImageIndex, f.top)
+	if err := f.store.finish([]v1.Descriptor{index}); err != nil {
 		t.Fatal(err)
 	}
-	return img.Layout
+	return release.Image{Layout: img.Layout, Digest: release.Digest(index.Digest.String())}
 }
 
-// layerOf adds a layer to the manifest.
-func (f *forged) layerOf(t *testing.T, headers ...tar.Header) {
+// Of the two layers, the first is the base and the second has the programs.
+const (
+	theBase = iota
+	thePrograms
+)
+
+// layerOf puts a layer of these entries in the place of another.
+func (f *forged) layerOf(t *testing.T, place int, headers ...tar.Header) {
 	t.Helper()
-	l, err := f.store.layer(t.Context(), func(tree *tree) error {
+	l, err := f.store.layer(t.Context(), plan.CompressionGzip, func(tree *tree) error {
 		for _, h := range headers {
 			tree.header(h)
 		}
@@ -112,8 +120,8 @@ func (f *forged) layerOf(t *testing.T, headers ...tar.Header) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	f.manifest.Layers = append(f.manifest.Layers, l.descriptor)
-	f.config.RootFS.DiffIDs = append(f.config.RootFS.DiffIDs, l.diffID)
+	f.manifest.Layers, f.config.RootFS.DiffIDs = slices.Clone(f.manifest.Layers), slices.Clone(f.config.RootFS.DiffIDs)
+	f.manifest.Layers[place], f.config.RootFS.DiffIDs[place] = l.descriptor, l.diffID
 }
 
 func TestInspectRefusesForgeries(t *testing.T) {
@@ -152,53 +160,67 @@ func TestInspectRefusesForgeries(t *testing.T) {
 		{"layer elsewhere", func(f *forged) { f.manifest.Layers[1].URLs = []string{"https://example.com"} }, `in this registry`},
 		{"negative layer", func(f *forged) { f.manifest.Layers[1].Size = -1 }, `want one of`},
 		{"shorter layer", func(f *forged) { f.manifest.Layers[1].Size-- }, `unexpected EOF`},
-		{"same layer, two contents", func(f *forged) {
+		{"one more layer", func(f *forged) {
 			f.manifest.Layers = append(f.manifest.Layers, f.manifest.Layers[0])
 			f.config.RootFS.DiffIDs = append(f.config.RootFS.DiffIDs, other)
-		}, `two digests of its content`},
+		}, `3 layers: want a base and the programs`},
+		{"one layer", func(f *forged) {
+			f.manifest.Layers, f.config.RootFS.DiffIDs = f.manifest.Layers[1:], f.config.RootFS.DiffIDs[1:]
+		}, `1 layers: want a base and the programs`},
+		{"same layer twice", func(f *forged) {
+			f.manifest.Layers[1], f.config.RootFS.DiffIDs[1] = f.manifest.Layers[0], f.config.RootFS.DiffIDs[0]
+		}, `it is another one in another place`},
 		// What the programs are started with, and what lies beside them.
 		{"entrypoint elsewhere", func(f *forged) { f.config.Config.Entrypoint = []string{"/tmp/evil"} }, `entrypoint ["/tmp/evil"]: want one of its programs`},
 		{"entrypoint that is not there", func(f *forged) { f.config.Config.Entrypoint = []string{"/usr/local/bin/evil"} }, `entrypoint ["/usr/local/bin/evil"]: want one of its programs`},
-		{"entrypoint with arguments", func(f *forged) { f.config.Config.Entrypoint = append(f.config.Config.Entrypoint, "--evil") }, `"--evil"]: want one of its programs`},
 		{"no entrypoint", func(f *forged) { f.config.Config.Entrypoint = nil }, `entrypoint []: want one of its programs`},
-		{"user", func(f *forged) { f.config.Config.User = "0" }, `its configuration is none that a release makes`},
-		{"environment", func(f *forged) { f.config.Config.Env = append(f.config.Config.Env, "LD_PRELOAD=/tmp/evil.so") }, `its configuration is none that a release makes`},
-		{"command", func(f *forged) { f.config.Config.Cmd = []string{"--evil"} }, `its configuration is none that a release makes`},
-		{"working directory", func(f *forged) { f.config.Config.WorkingDir = "/tmp" }, `its configuration is none that a release makes`},
+		{"no user", func(f *forged) { f.config.Config.User = "" }, `user, directory and environment are not set`},
+		{"no environment", func(f *forged) { f.config.Config.Env = f.config.Config.Env[1:] }, `user, directory and environment are not set`},
+		{"no working directory", func(f *forged) { f.config.Config.WorkingDir = "" }, `user, directory and environment are not set`},
+		{"volume", func(f *forged) { f.config.Config.Volumes = map[string]struct{}{"/usr/local/bin": {}} }, `its configuration is none that a release makes`},
+		{"signal", func(f *forged) { f.config.Config.StopSignal = "SIGKILL" }, `its configuration is none that a release makes`},
+		{"shell", func(f *forged) { f.config.Config.Shell = []string{"/bin/evil"} }, `its configuration is none that a release makes`},
 		{"trigger", func(f *forged) { f.config.Config.OnBuild = []string{"RUN evil"} }, `its configuration is none that a release makes`},
 		{"file elsewhere", func(f *forged) {
-			f.layerOf(t, tar.Header{Typeflag: tar.TypeReg, Name: "etc/ld.so.preload", Mode: 0o644})
+			f.layerOf(t, theBase, tar.Header{Typeflag: tar.TypeReg, Name: "etc/ld.so.preload", Mode: 0o644})
 		}, `entry "etc/ld.so.preload": a release makes none such`},
 		{"program elsewhere", func(f *forged) {
-			f.layerOf(t, tar.Header{Typeflag: tar.TypeReg, Name: "usr/share/zoneinfo/evil", Mode: 0o755})
+			f.layerOf(t, theBase, tar.Header{Typeflag: tar.TypeReg, Name: "usr/share/zoneinfo/evil", Mode: 0o755})
 		}, `entry "usr/share/zoneinfo/evil": a release makes none such`},
 		{"directory elsewhere", func(f *forged) {
-			f.layerOf(t, tar.Header{Typeflag: tar.TypeDir, Name: "opt/", Mode: 0o755})
+			f.layerOf(t, theBase, tar.Header{Typeflag: tar.TypeDir, Name: "opt/", Mode: 0o755})
 		}, `entry "opt/": a release makes none such`},
 		{"symbolic link", func(f *forged) {
-			f.layerOf(t, tar.Header{Typeflag: tar.TypeSymlink, Name: "bin", Linkname: "usr/local/bin"})
+			f.layerOf(t, theBase, tar.Header{Typeflag: tar.TypeSymlink, Name: "bin", Linkname: "usr/local/bin"})
 		}, `entry "bin": a release makes none such`},
 	} {
-		_, err := InspectLayout(t.Context(), forge(t, test.change))
+		img := forge(t, test.change)
+		_, err := InspectLayout(t.Context(), img.Layout, img.Digest)
 		if test.want == "" && err != nil || test.want != "" && (err == nil || !strings.Contains(err.Error(), test.want)) {
 			t.Errorf("%s: error %v, want %s", test.name, err, test.want)
 		}
 	}
 }
 
-func TestInspectTakesTheUppermostFile(t *testing.T) {
-	img, err := InspectLayout(t.Context(), forge(t, func(f *forged) {
-		f.layerOf(t,
+func TestInspectTakesTheLastFile(t *testing.T) {
+	made := forge(t, func(f *forged) {
+		f.layerOf(t, thePrograms,
+			tar.Header{Typeflag: tar.TypeReg, Name: "usr/local/bin/hello", Mode: 0o644},
+			tar.Header{Typeflag: tar.TypeReg, Name: "usr/local/bin/also", Mode: 0o755},
 			tar.Header{Typeflag: tar.TypeReg, Name: "usr/local/bin/hello", Mode: 0o755},
 			tar.Header{Typeflag: tar.TypeReg, Name: "usr/local/bin/also", Mode: 0o644},
-			tar.Header{Typeflag: tar.TypeReg, Name: "./usr//local/bin/./third", Mode: 0o755})
-	}))
+			tar.Header{Typeflag: tar.TypeReg, Name: "./usr//local/bin/./third", Mode: 0o755},
+			tar.Header{Typeflag: tar.TypeReg, Name: "opt/b", Mode: 0o644},
+			tar.Header{Typeflag: tar.TypeReg, Name: "etc/passwd", Mode: 0o644})
+	})
+	img, err := InspectLayout(t.Context(), made.Layout, made.Digest)
 	if err != nil {
 		t.Fatal(err)
 	}
 	want := map[string]release.Digest{"/usr/local/bin/hello": digestOf(""), "/usr/local/bin/third": digestOf("")}
-	if got := img.Platforms[0].Files; !maps.Equal(got, want) {
-		t.Errorf("files %v, want %v", got, want)
+	got := img.Platforms[0]
+	if !maps.Equal(got.Files, want) || !slices.Equal(got.Others, []string{"/etc/passwd", "/opt/b"}) {
+		t.Errorf("files %v, want %v; others %q", got.Files, want, got.Others)
 	}
 }
 
@@ -219,14 +241,14 @@ func TestInspectLayoutRefusesChangedBlobs(t *testing.T) {
 		if err := os.WriteFile(path, content, 0o600); err != nil {
 			t.Fatal(err)
 		}
-		if _, err := InspectLayout(t.Context(), img.Layout); err == nil || !strings.HasPrefix(err.Error(), `reading layout "`) {
+		if _, err := InspectLayout(t.Context(), img.Layout, img.Digest); err == nil || !strings.HasPrefix(err.Error(), `reading layout "`) {
 			t.Errorf("%s: error %v", part, err)
 		}
 	}
 }
 
 func TestInspectLayoutWantsOneIndex(t *testing.T) {
-	if _, err := InspectLayout(t.Context(), t.TempDir()); err == nil {
+	if _, err := InspectLayout(t.Context(), t.TempDir(), digestOf("x")); err == nil {
 		t.Error("no error for an empty directory")
 	}
 	img := built(t, spec(t, "linux/amd64"))
@@ -238,7 +260,7 @@ func TestInspectLayoutWantsOneIndex(t *testing.T) {
 		if err := os.WriteFile(filepath.Join(img.Layout, "index.json"), raw, 0o600); err != nil {
 			t.Fatal(err)
 		}
-		if _, err := InspectLayout(t.Context(), img.Layout); err == nil || !strings.HasSuffix(err.Error(), ": want one image index") {
+		if _, err := InspectLayout(t.Context(), img.Layout, img.Digest); err == nil || !strings.HasSuffix(err.Error(), ": want image indexes") {
 			t.Errorf("error %v", err)
 		}
 	}
@@ -267,7 +289,7 @@ func TestLayersThatAReleaseNeverMakes(t *testing.T) {
 		if err := w.Close(); err != nil {
 			t.Fatal(err)
 		}
-		if files, err := binaries(tar.NewReader(&out)); err == nil || !strings.HasSuffix(err.Error(), ": a release makes none such") {
+		if files, err := entries(tar.NewReader(&out), false); err == nil || !strings.HasSuffix(err.Error(), ": a release makes none such") {
 			t.Errorf("%c %s: %v, error %v", h.Typeflag, h.Name, files, err)
 		}
 	}
@@ -282,7 +304,7 @@ func TestInspectLayoutOpensFilesOnly(t *testing.T) {
 		if err := os.Symlink(os.DevNull, path); err != nil {
 			t.Fatal(err)
 		}
-		if _, err := InspectLayout(t.Context(), img.Layout); err == nil || !strings.Contains(err.Error(), "neither a file nor a directory") {
+		if _, err := InspectLayout(t.Context(), img.Layout, img.Digest); err == nil || !strings.Contains(err.Error(), "neither a file nor a directory") {
 			t.Errorf("%s: error %v", name, err)
 		}
 	}
@@ -296,7 +318,7 @@ func TestLayersAreBounded(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	if _, err := binaries(tar.NewReader(&out)); err == nil || err.Error() != "more than 100000 entries" {
+	if _, err := entries(tar.NewReader(&out), false); err == nil || err.Error() != "more than 100000 entries" {
 		t.Errorf("error %v", err)
 	}
 	if _, err := io.Copy(io.Discard, &capped{r: zeroes{}, left: 5000}); err == nil {

@@ -61,7 +61,7 @@ func newShelf(t *testing.T, referrers bool) *shelf {
 	t.Cleanup(func() { _ = server.Close() })
 	s := &shelf{T: t, inner: server.Transport(), image: built(t, spec(t, "linux/amd64"))}
 	s.access = Access{Token: "secret", Transport: s}
-	if err := Push(t.Context(), s.image, s.access); err != nil {
+	if err := Push(t.Context(), s.image, s.access, Access{}); err != nil {
 		t.Fatal(err)
 	}
 	s.reference = s.image.Repository + "@" + string(s.image.Digest)

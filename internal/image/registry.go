@@ -7,13 +7,11 @@ import (
 	"fmt"
 	"net"
 	"net/http"
-	"slices"
 	"strings"
 	"time"
 
 	"github.com/google/go-containerregistry/pkg/authn"
 	"github.com/google/go-containerregistry/pkg/name"
-	"github.com/google/go-containerregistry/pkg/v1/layout"
 	"github.com/google/go-containerregistry/pkg/v1/remote"
 	"github.com/google/go-containerregistry/pkg/v1/remote/transport"
 
@@ -31,6 +29,8 @@ type Access struct {
 	// Insecure allows plain HTTP to hosts that are not loopback.
 	Insecure  bool
 	Transport http.RoundTripper // nil: the standard one, with its proxies
+
+	anonymous bool // without credentials
 }
 
 // How long one call may take, whatever the caller's context says.
@@ -49,73 +49,6 @@ const ghcr = "ghcr.io"
 type NotFoundError struct{ Reference string }
 
 func (e *NotFoundError) Error() string { return fmt.Sprintf("%q: no such image", e.Reference) }
-
-// Push sends an image to its repository under its digest alone: no tag names it
-// after that. What the registry has is not sent again, so a call that was cut off can
-// be repeated. Failed requests are repeated a few times where that is safe.
-func Push(ctx context.Context, img release.Image, a Access) error {
-	ctx, cancel := context.WithTimeout(ctx, transferTimeout)
-	defer cancel()
-	ref, err := a.digest(img.Repository, img.Digest)
-	if err != nil {
-		return fmt.Errorf("pushing image: %w", err)
-	}
-	all, err := layout.ImageIndexFromPath(img.Layout)
-	if err != nil {
-		return fmt.Errorf("pushing image %q: reading layout: %w", ref, err)
-	}
-	index, err := all.ImageIndex(hash(img.Digest))
-	if err != nil {
-		return fmt.Errorf("pushing image %q: reading layout: %w", ref, err)
-	}
-	// The registry compares everything that it is sent with the digest that it is sent
-	// under, beginning with the index: what changed on disk is refused there.
-	return explain("pushing image", ref, remote.WriteIndex(ref, index, a.options(ctx, ref.Context())...))
-}
-
-// Tag lets tags name the image that was pushed, and returns their full references,
-// sorted. Tags that name it already are not written again.
-func Tag(ctx context.Context, img release.Image, tags []string, a Access) ([]string, error) {
-	ctx, cancel := context.WithTimeout(ctx, callTimeout)
-	defer cancel()
-	ref, err := a.digest(img.Repository, img.Digest)
-	if err != nil {
-		return nil, fmt.Errorf("tagging image: %w", err)
-	}
-	var names []name.Tag
-	for _, tag := range tags {
-		t, err := name.NewTag(img.Repository+":"+tag, a.naming()...)
-		if err != nil {
-			return nil, fmt.Errorf("tagging image %q: %w", ref, err)
-		}
-		names = append(names, t)
-	}
-	options := a.options(ctx, ref.Context())
-	puller, err := remote.NewPuller(options...)
-	if err != nil {
-		return nil, fmt.Errorf("tagging image %q: %w", ref, err)
-	}
-	pusher, err := remote.NewPusher(options...)
-	if err != nil {
-		return nil, fmt.Errorf("tagging image %q: %w", ref, err)
-	}
-	index, err := puller.Get(ctx, ref)
-	if err != nil {
-		return nil, explain("tagging image", ref, err)
-	}
-	var out []string
-	for _, t := range names {
-		// An error here is no reason to stop: what matters is whether writing works.
-		if at, err := puller.Head(ctx, t); err != nil || at.Digest != index.Digest {
-			if err := pusher.Put(ctx, t, index); err != nil {
-				return nil, explain("tagging image", t, err)
-			}
-		}
-		out = append(out, t.String())
-	}
-	slices.Sort(out)
-	return slices.Compact(out), nil
-}
 
 // CheckPush asks the registry whether images may be pushed to a repository: it begins an
 // upload and takes that back, which leaves nothing. The error is a release.Problem of
@@ -229,6 +162,9 @@ func (a Access) options(ctx context.Context, repository name.Repository) []remot
 // keychain has the credentials for a repository.
 func (a Access) keychain(repository name.Repository) authn.Keychain {
 	host := repository.RegistryStr()
+	if a.anonymous {
+		return only{authn.Anonymous}
+	}
 	if a.Token == "" || host != ghcr && !loopback(host) {
 		return authn.DefaultKeychain
 	}

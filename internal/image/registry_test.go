@@ -90,12 +90,12 @@ func TestPushTagInspect(t *testing.T) {
 	if _, err := Inspect(t.Context(), img.Repository+":1.2.3", Access{}); !errors.As(err, &missing) {
 		t.Errorf("before the push: %v", err)
 	}
-	if _, err := Tag(t.Context(), img, []string{"1.2.3"}, Access{}); !errors.As(err, &missing) {
+	if _, err := Tag(t.Context(), img, "1.2.3", []string{"1.2.3"}, Access{}); !errors.As(err, &missing) {
 		t.Errorf("tagging before the push: %v", err)
 	}
 	r.since()
 
-	if err := Push(t.Context(), img, Access{}); err != nil {
+	if err := Push(t.Context(), img, Access{}, Access{}); err != nil {
 		t.Fatal(err)
 	}
 	// The base, three layers and configurations; three manifests and the index.
@@ -109,28 +109,28 @@ func TestPushTagInspect(t *testing.T) {
 		t.Errorf("the push set a tag: %v", err)
 	}
 	r.since()
-	if err := Push(t.Context(), img, Access{}); err != nil {
+	if err := Push(t.Context(), img, Access{}, Access{}); err != nil {
 		t.Fatal(err)
 	}
 	if got := r.since(); !slices.Equal(got, []string{"HEAD /v2/octo/hello/manifests/" + string(img.Digest)}) {
 		t.Errorf("pushing again: %q", got)
 	}
 
-	refs, err := Tag(t.Context(), img, []string{"1.2.3", "1.2", "latest", "1"}, Access{})
-	if want := []string{img.Repository + ":1", img.Repository + ":1.2", img.Repository + ":1.2.3", img.Repository + ":latest"}; err != nil || !slices.Equal(refs, want) {
+	refs, err := Tag(t.Context(), img, "1.2.3", []string{"1.2.3", "1.2", "latest", "1"}, Access{})
+	if want := []Tagged{{img.Repository + ":1", ""}, {img.Repository + ":1.2", ""}, {img.Repository + ":1.2.3", ""}, {img.Repository + ":latest", ""}}; err != nil || !slices.Equal(refs, want) {
 		t.Errorf("tags %q, %v, want %q", refs, err, want)
 	}
 	if w := writes(r.since()); len(w) != 4 {
 		t.Errorf("tagging: %q", w)
 	}
-	if _, err := Tag(t.Context(), img, []string{"1", "new"}, Access{}); err != nil {
+	if _, err := Tag(t.Context(), img, "1.2.3", []string{"1", "new"}, Access{}); err != nil {
 		t.Error(err)
 	}
 	if w := writes(r.since()); !slices.Equal(w, []string{"PUT /v2/octo/hello/manifests/new"}) {
 		t.Errorf("tagging again: %q", w)
 	}
 
-	local, err := InspectLayout(t.Context(), img.Layout)
+	local, err := InspectLayout(t.Context(), img.Layout, img.Digest)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -147,14 +147,14 @@ func TestPushTagInspect(t *testing.T) {
 
 func TestNextReleaseSendsTheBaseNoMore(t *testing.T) {
 	r := newRegistry(t)
-	if err := Push(t.Context(), r.image(t, "linux/amd64"), Access{}); err != nil {
+	if err := Push(t.Context(), r.image(t, "linux/amd64"), Access{}, Access{}); err != nil {
 		t.Fatal(err)
 	}
 	r.since()
 	s := spec(t, "linux/amd64")
 	s.Plan.Repository = r.host + "/octo/hello"
 	s.Time = s.Time.AddDate(0, 1, 0)
-	if err := Push(t.Context(), built(t, s), Access{}); err != nil {
+	if err := Push(t.Context(), built(t, s), Access{}, Access{}); err != nil {
 		t.Fatal(err)
 	}
 	// A layer and a configuration in three requests each; manifest and index.
@@ -167,10 +167,10 @@ func TestTagMoves(t *testing.T) {
 	r := newRegistry(t)
 	first, second := r.image(t, "linux/amd64"), r.image(t, "linux/arm64")
 	for _, img := range []release.Image{first, second} {
-		if err := Push(t.Context(), img, Access{}); err != nil {
+		if err := Push(t.Context(), img, Access{}, Access{}); err != nil {
 			t.Fatal(err)
 		}
-		if _, err := Tag(t.Context(), img, []string{"latest"}, Access{}); err != nil {
+		if _, err := Tag(t.Context(), img, "1.2.3", []string{"latest"}, Access{}); err != nil {
 			t.Fatal(err)
 		}
 		if got, err := Digest(t.Context(), img.Repository+":latest", Access{}); err != nil || got != img.Digest {
@@ -182,7 +182,7 @@ func TestTagMoves(t *testing.T) {
 func TestDigestWithoutHeader(t *testing.T) {
 	r := newRegistry(t)
 	img := r.image(t, "linux/amd64")
-	if err := Push(t.Context(), img, Access{}); err != nil {
+	if err := Push(t.Context(), img, Access{}, Access{}); err != nil {
 		t.Fatal(err)
 	}
 	r.handle = func(w http.ResponseWriter, req *http.Request) bool {
@@ -209,15 +209,15 @@ func TestReferencesAreNeverGuessed(t *testing.T) {
 		}
 		bad := img
 		bad.Repository = ref + "?"
-		if err := Push(t.Context(), bad, Access{}); err == nil {
+		if err := Push(t.Context(), bad, Access{}, Access{}); err == nil {
 			t.Errorf("Push to %q has no error", bad.Repository)
 		}
-		if _, err := Tag(t.Context(), bad, []string{"1"}, Access{}); err == nil {
+		if _, err := Tag(t.Context(), bad, "1.2.3", []string{"1"}, Access{}); err == nil {
 			t.Errorf("Tag of %q has no error", bad.Repository)
 		}
 	}
 	for _, tag := range []string{"", "a b", "a/b", "a@b", strings.Repeat("x", 129)} {
-		if refs, err := Tag(t.Context(), img, []string{tag}, Access{Transport: &recorder{}}); err == nil || release.ClassOf(err) == release.Authorisation {
+		if refs, err := Tag(t.Context(), img, "1.2.3", []string{tag}, Access{Transport: &recorder{}}); err == nil || release.ClassOf(err) == release.Authorisation {
 			t.Errorf("tag %q: %q, %v", tag, refs, err)
 		}
 	}
@@ -226,12 +226,12 @@ func TestReferencesAreNeverGuessed(t *testing.T) {
 func TestPushWithoutItsLayout(t *testing.T) {
 	img := built(t, spec(t, "linux/amd64"))
 	img.Layout = filepath.Join(img.Layout, "absent")
-	if err := Push(t.Context(), img, Access{Transport: &recorder{}}); err == nil || !strings.Contains(err.Error(), "reading layout") {
+	if err := Push(t.Context(), img, Access{Transport: &recorder{}}, Access{}); err == nil || !strings.Contains(err.Error(), "reading layout") {
 		t.Errorf("error %v", err)
 	}
 	other := built(t, spec(t, "linux/amd64"))
 	other.Digest = digestOf("another index")
-	if err := Push(t.Context(), other, Access{Transport: &recorder{}}); err == nil || !strings.Contains(err.Error(), "reading layout") {
+	if err := Push(t.Context(), other, Access{Transport: &recorder{}}, Access{}); err == nil || !strings.Contains(err.Error(), "reading layout") {
 		t.Errorf("error %v", err)
 	}
 }

@@ -18,7 +18,9 @@ import (
 	v1 "github.com/google/go-containerregistry/pkg/v1"
 	"github.com/google/go-containerregistry/pkg/v1/types"
 	"github.com/klauspost/compress/gzip"
+	"github.com/klauspost/compress/zstd"
 
+	"github.com/org/pgo-release/internal/plan"
 	"github.com/org/pgo-release/internal/release"
 )
 
@@ -49,10 +51,10 @@ func (s store) blob(mediaType types.MediaType, content []byte) (v1.Descriptor, e
 	return d, writeFile(s.path(digest.Hex), content)
 }
 
-// finish writes what makes a directory of blobs a layout of one index.
-func (s store) finish(index v1.Descriptor) error {
+// finish writes what makes a directory of blobs a layout of the indexes.
+func (s store) finish(indexes []v1.Descriptor) error {
 	top, err := json.Marshal(v1.IndexManifest{
-		SchemaVersion: 2, MediaType: types.OCIImageIndex, Manifests: []v1.Descriptor{index},
+		SchemaVersion: 2, MediaType: types.OCIImageIndex, Manifests: indexes,
 	})
 	if err != nil {
 		return err
@@ -77,7 +79,7 @@ type layer struct {
 }
 
 // layer writes what fill puts into the tree as a blob, hashed on the way.
-func (s store) layer(ctx context.Context, fill func(*tree) error) (_ layer, err error) {
+func (s store) layer(ctx context.Context, compression string, fill func(*tree) error) (_ layer, err error) {
 	file, err := os.CreateTemp(s.dir, "layer-*")
 	if err != nil {
 		return layer{}, err
@@ -85,12 +87,10 @@ func (s store) layer(ctx context.Context, fill func(*tree) error) (_ layer, err 
 	defer file.Close() //nolint:errcheck // closed below; the store is removed on error
 	compressed, plain := sha256.New(), sha256.New()
 	size := &counter{}
-	compressor, err := gzip.NewWriterLevel(io.MultiWriter(file, compressed, size), level)
+	compressor, mediaType, err := compress(compression, io.MultiWriter(file, compressed, size))
 	if err != nil {
 		return layer{}, err
 	}
-	// The zero time.Time would be written as a time in 2042; this one is "no time".
-	compressor.ModTime = time.Unix(0, 0)
 	t := &tree{tar: tar.NewWriter(io.MultiWriter(compressor, plain))}
 	if err := fill(t); err != nil {
 		return layer{}, err
@@ -101,10 +101,31 @@ func (s store) layer(ctx context.Context, fill func(*tree) error) (_ layer, err 
 		}
 	}
 	out := layer{diffID: hash(release.Sum(plain)), descriptor: v1.Descriptor{
-		MediaType: types.OCILayer, Digest: hash(release.Sum(compressed)), Size: size.n,
+		MediaType: mediaType, Digest: hash(release.Sum(compressed)), Size: size.n,
 	}}
 	return out, errorOf(ctx, os.Rename(file.Name(), s.path(out.descriptor.Digest.Hex)))
 }
+
+// compressors is how many layers are compressed at once: each takes some megabytes.
+const compressors = 4
+
+// compress writes to w what it is given, the same bytes for the same content.
+func compress(compression string, w io.Writer) (io.WriteCloser, types.MediaType, error) {
+	if compression == plan.CompressionZstd {
+		// One goroutine each, and the smaller window: the others would take ten times the memory.
+		z, err := zstd.NewWriter(w, zstd.WithEncoderConcurrency(1), zstd.WithWindowSize(window), zstd.WithLowerEncoderMem(true))
+		return z, types.OCILayerZStd, err
+	}
+	z, err := gzip.NewWriterLevel(w, level)
+	if err == nil {
+		// The zero time.Time would be written as a time in 2042; this one is "no time".
+		z.ModTime = time.Unix(0, 0)
+	}
+	return z, types.OCILayer, err
+}
+
+// window is how far back zstd looks, in bytes.
+const window = 2 << 20
 
 // errorOf is err or, without one, why the context ended.
 func errorOf(ctx context.Context, err error) error {
@@ -152,8 +173,8 @@ func (t *tree) file(name string, content []byte) {
 	}
 }
 
-// copy adds an executable, and fails where it is not the file that was hashed.
-func (t *tree) copy(ctx context.Context, name string, f release.File) error {
+// executable adds a program, and fails where it is not the file that was hashed.
+func (t *tree) executable(ctx context.Context, name string, f release.File) error {
 	info, err := os.Stat(f.Path)
 	if err != nil {
 		return err
@@ -166,18 +187,46 @@ func (t *tree) copy(ctx context.Context, name string, f release.File) error {
 		return err
 	}
 	defer in.Close() //nolint:errcheck // only read
-	t.header(tar.Header{Typeflag: tar.TypeReg, Name: name, Mode: 0o755, Size: f.Size})
-	if t.err != nil {
-		return t.err
-	}
 	h := sha256.New()
-	if _, err := io.Copy(io.MultiWriter(t.tar, h), in); err != nil {
+	if err := t.copy(name, 0o755, f.Size, io.TeeReader(&reader{ctx, in}, h)); err != nil {
 		return err
 	}
 	if got := release.Sum(h); got != f.Digest {
 		return fmt.Errorf("its digest is %s, not %s", got, f.Digest)
 	}
-	return context.Cause(ctx)
+	return nil
+}
+
+// source adds a file of the repository, readable by everybody, and executable where it is
+// that there.
+func (t *tree) source(ctx context.Context, root *os.Root, f plan.ImageFile) error {
+	info, err := root.Lstat(f.Source)
+	if err == nil && !info.Mode().IsRegular() {
+		err = fmt.Errorf("%q is no file", f.Source)
+	}
+	if err != nil {
+		return err
+	}
+	in, err := root.Open(f.Source)
+	if err != nil {
+		return err
+	}
+	defer in.Close() //nolint:errcheck // only read
+	mode := int64(0o644)
+	if info.Mode()&0o111 != 0 {
+		mode = 0o755
+	}
+	return t.copy(f.Path, mode, info.Size(), &reader{ctx, in})
+}
+
+// copy adds a file of size bytes.
+func (t *tree) copy(name string, mode, size int64, content io.Reader) error {
+	t.header(tar.Header{Typeflag: tar.TypeReg, Name: name, Mode: mode, Size: size})
+	if t.err != nil {
+		return t.err
+	}
+	_, err := io.Copy(t.tar, content)
+	return err
 }
 
 // parents are a directory and those above it but for the root, outermost first.

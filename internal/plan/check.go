@@ -52,8 +52,15 @@ func (p Plan) Check() error {
 		}
 		seen[folded] = true
 	}
-	if p.Image != nil && !imageRepository.MatchString(p.Image.Repository) {
-		return fmt.Errorf("image %q: want REGISTRY/PATH in lower case, without tag", p.Image.Repository)
+	repositories := map[string]bool{}
+	for _, image := range p.Images {
+		if err := image.check(); err != nil {
+			return fmt.Errorf("image %q: %w", image.Repository, err)
+		}
+		if repositories[image.Repository] {
+			return fmt.Errorf("image %q: there are two", image.Repository)
+		}
+		repositories[image.Repository] = true
 	}
 	return errors.Join(checkAssets(p), checkContents(p))
 }

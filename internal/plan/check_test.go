@@ -101,7 +101,7 @@ func TestCheckRefuses(t *testing.T) {
 		"target in a variable": {func(p *plan.Plan) { p.Units[0].Env = map[string]string{"GOOS": "plan9"} }, "may not be set"},
 		"cgo in a variable":    {func(p *plan.Plan) { p.Units[0].Env = map[string]string{"CGO_ENABLED": "1"} }, "may not be set"},
 		"variable with equals": {func(p *plan.Plan) { p.Units[0].Env = map[string]string{"A=B": "1"} }, "may not be set"},
-		"image":                {func(p *plan.Plan) { p.Image.Repository = "ghcr.io/x:tag" }, "image"},
+		"image":                {func(p *plan.Plan) { p.Images[0].Repository = "ghcr.io/x:tag" }, "image"},
 		"too many":             {many, "GitHub takes"},
 	} {
 		t.Run(name, func(t *testing.T) {

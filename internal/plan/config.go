@@ -14,7 +14,8 @@ type Config struct {
 	Include   []string `yaml:"include" json:"include,omitempty" jsonschema:"description=Patterns of files that the repository does not hold and the build needs\\, relative to the module; copied into the clone"`
 	Prepare   []string `yaml:"prepare" json:"prepare,omitempty" jsonschema:"description=Commands to run in the clone before compiling\\, one per line\\, without a shell"`
 	Archives  Archives `yaml:"archives" json:"archives,omitzero" jsonschema:"description=How binaries are packed"`
-	Image     Image    `yaml:"image" json:"image,omitzero" jsonschema:"description=The container image"`
+	Image     Image    `yaml:"image" json:"image,omitzero" jsonschema:"description=The container image; of several\\, what they have in common"`
+	Images    []Image  `yaml:"images" json:"images,omitempty" jsonschema:"description=Several container images instead of one with all programs"`
 	Sign      string   `yaml:"sign" json:"sign,omitempty" jsonschema:"enum=keyless,enum=key,enum=all,enum=none,description=How the release is signed: keyless with the identity of the workflow\\, with the key of the option key\\, all for a signature beside every file as well\\, or none; default: keyless"`
 	Notes     Notes    `yaml:"notes" json:"notes,omitzero" jsonschema:"description=The release notes"`
 
@@ -50,13 +51,6 @@ type Archives struct {
 	Format  string   `yaml:"format" json:"format,omitempty" jsonschema:"enum=tar.gz,enum=tar.zst,enum=zip,description=Default: tar.gz"`
 	Windows string   `yaml:"windows" json:"windows,omitempty" jsonschema:"enum=tar.gz,enum=tar.zst,enum=zip,description=Format for Windows; default: zip"`
 	Files   []string `yaml:"files" json:"files,omitempty" jsonschema:"description=Patterns of files beside the binary\\, relative to the module; default: LICENSE*\\, README*\\, CHANGELOG*"`
-}
-
-// Image says whether and where the container image goes.
-type Image struct {
-	Skip       bool              `yaml:"skip" json:"skip,omitempty" jsonschema:"description=Make no image"`
-	Repository string            `yaml:"repository" json:"repository,omitempty" jsonschema:"description=Registry and path; default: ghcr.io/OWNER/NAME,example=ghcr.io/owner/app"`
-	Labels     map[string]string `yaml:"labels" json:"labels,omitempty" jsonschema:"description=Labels beside the standard org.opencontainers.image ones; may use the fields of ldflags"`
 }
 
 // Notes says what the release notes leave out.

@@ -25,6 +25,8 @@ type Facts struct {
 	Toolchain  string        // version of Go that compiles, such as "go1.26.8"
 	Go         string        // go.mod's lines "go" and "toolchain", each with its line end
 
+	Bases map[string]BaseFacts // base images, by the name in the configuration
+
 	Policy  version.Module   // what the version policy wants to know about the module
 	Changes []history.Change // since the previous stable version, newest first
 	Moved   string           // module path of the previous stable version; empty: not known

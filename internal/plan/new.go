@@ -99,11 +99,11 @@ func New(cfg Config, facts Facts) (Plan, error) {
 	if p.Files, err = packedFiles(cfg.Archives.Files, facts); err != nil {
 		return Plan{}, err
 	}
-	if p.Image, err = imagePlan(p, cfg.Image); err != nil {
+	if p.Images, err = imagePlans(p, cfg, facts); err != nil {
 		return Plan{}, err
 	}
-	if p.Image != nil {
-		if p.Image.Tags, err = env.imageTags(p); err != nil {
+	for i := range p.Images {
+		if p.Images[i].Tags, err = env.imageTags(p); err != nil {
 			return Plan{}, err
 		}
 	}
@@ -212,69 +212,6 @@ func reject(err error) error {
 	return &release.Problem{Class: release.Rejected, Err: err, Tip: release.HintOf(err)}
 }
 
-// imagePlan is nil where there is nothing to put into an image, or nowhere to push it.
-func imagePlan(p Plan, cfg Image) (*ImagePlan, error) {
-	repository := cfg.Repository
-	if repository == "" && p.Repository.Owner != "" {
-		repository = "ghcr.io/" + strings.ToLower(p.Repository.String())
-		if version.Prefix(p.Module.Dir, p.Module.Path) != "" { // a module of its own line of versions
-			repository += "/" + strings.ToLower(p.Project)
-		}
-	}
-	if cfg.Skip || repository == "" {
-		return nil, nil
-	}
-	if !imageRepository.MatchString(repository) {
-		hint := "such as ghcr.io/owner/app"
-		if lower := strings.ToLower(repository); imageRepository.MatchString(lower) {
-			hint = "use " + lower
-		}
-		return nil, release.Misuse(hint, "image repository %q: want REGISTRY/PATH in lower case, without tag", repository)
-	}
-	entry := ""
-	for _, u := range p.Units {
-		if u.Target.OS == "linux" && (entry == "" || u.Binary == p.Project) {
-			entry = u.Binary
-		}
-	}
-	if entry == "" {
-		return nil, nil
-	}
-	image := &ImagePlan{Repository: repository, Entrypoint: []string{path.Join(BinDir, entry)}}
-	for _, u := range p.Units { // an image that cannot start is no use
-		if u.Target.OS == "linux" && u.Binary == entry && !slices.Contains(image.Platforms, u.Target) {
-			image.Platforms = append(image.Platforms, u.Target)
-		}
-	}
-	labels := map[string]string{
-		"org.opencontainers.image.title":    p.Project,
-		"org.opencontainers.image.version":  p.Version,
-		"org.opencontainers.image.revision": p.Commit,
-		"org.opencontainers.image.created":  fieldsOf(p, release.Target{}).Date,
-	}
-	if url := p.Repository.URL(); url != "" {
-		labels["org.opencontainers.image.source"] = url
-		labels["org.opencontainers.image.url"] = url
-	}
-	own, err := expandMap("image.labels", cfg.Labels, fieldsOf(p, release.Target{}))
-	if err != nil {
-		return nil, err
-	}
-	for name, value := range own {
-		labels[name] = value
-	}
-	image.Labels = labels
-	return image, nil
-}
-
-// imageRepository is a registry with a dot or a port in its name, and a path as the
-// OCI distribution specification writes it.
-var imageRepository = regexp.MustCompile(
-	`^(?:[a-z0-9-]+(?:\.[a-z0-9-]+)+(?::[0-9]+)?|[a-z0-9-]+:[0-9]+|localhost)(?:/[a-z0-9]+(?:(?:\.|_|__|-+)[a-z0-9]+)*)+$`)
-
-// BinDir is where an image holds the binaries.
-const BinDir = "/usr/local/bin"
-
 // maxAssets is how many assets GitHub takes for one release
 // (https://docs.github.com/en/repositories/releasing-projects-on-github/about-releases).
 const maxAssets = 1000
@@ -286,24 +223,28 @@ func checkAssets(p Plan) error {
 	return nil
 }
 
-// checkContents refuses two files under one name in an archive or in the image.
+// checkContents refuses two files under one name in an archive or in an image.
 func checkContents(p Plan) error {
-	inImage := map[string]string{}
 	for _, u := range p.Units {
 		for _, name := range p.Files {
 			if strings.EqualFold(path.Base(name), u.Binary) {
 				return release.Reject("give the binary another name: builds: [{binary: ...}]", "archive %s: the binary and %s have the same name", u.Archive, name)
 			}
 		}
-		if p.Image == nil || u.Target.OS != "linux" {
-			continue
+	}
+	for _, image := range p.Images {
+		inside := map[string]string{}
+		for _, u := range p.Units {
+			if u.Target.OS != "linux" || !slices.Contains(image.Builds, u.Build) {
+				continue
+			}
+			at := u.Target.ImagePlatform() + " " + u.Binary
+			if other, ok := inside[at]; ok {
+				return release.Reject("give the binaries names of their own, name one of the platforms, make several images (images: [{builds: [...]}, ...]), or none: image: {skip: true}",
+					"image: %s and %s would be the same file of the same platform", other, u.Archive)
+			}
+			inside[at] = u.Archive
 		}
-		at := u.Target.ImagePlatform() + " " + u.Binary
-		if other, ok := inImage[at]; ok {
-			return release.Reject("give the binaries names of their own, name one of the platforms, or make no image: image: {skip: true}",
-				"image: %s and %s would be the same file of the same platform", other, u.Archive)
-		}
-		inImage[at] = u.Archive
 	}
 	return nil
 }

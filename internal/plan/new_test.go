@@ -63,7 +63,7 @@ func TestGolden(t *testing.T) {
 				Ldflags: []string{"-X main.v={{.Version}}", "-X main.on={{.Os}}-{{.Arch}}"}, Tags: []string{"netgo"}, Env: map[string]string{"STAMP": "{{.Date}}"},
 			}},
 			Archives: plan.Archives{Format: plan.FormatTarZst, Files: []string{"docs/*"}},
-			Image:    plan.Image{Repository: "registry.example/suite", Labels: map[string]string{"tag": "{{.Tag}}"}},
+			Image:    plan.Image{Repository: "registry.example/suite", Labels: map[string]string{"tag": "{{.Tag}}"}, Cmd: []string{"help"}, Files: map[string]string{"/opt/": "docs"}},
 		}},
 		"nested": {config: plan.Config{Platforms: []string{"linux/amd64"}}, change: func(f *plan.Facts) {
 			f.Module = plan.Module{Path: "github.com/Octo/app/tools/x", Dir: "tools/x"}

@@ -3,6 +3,7 @@ package plan
 import (
 	"crypto/sha256"
 	"encoding/json"
+	"slices"
 	"time"
 
 	"github.com/org/pgo-release/internal/release"
@@ -29,15 +30,15 @@ type Plan struct {
 	// Environment is what is released to.
 	Environment string `json:"environment,omitempty"`
 	// Promote demands that an earlier run has made the release, of the same commit.
-	Promote bool       `json:"promote,omitempty"`
-	Sign    string     `json:"sign"`              // SignKeyless, SignKey or SignNone
-	SignAll bool       `json:"signAll,omitempty"` // a bundle beside every archive and SBOM, too
-	Include []string   `json:"include,omitempty"`
-	Prepare []string   `json:"prepare,omitempty"`
-	Units   []Unit     `json:"units"`
-	Files   []string   `json:"files"` // packed beside each binary: relative to the repository, sorted
-	Image   *ImagePlan `json:"image,omitempty"`
-	Notes   Notes      `json:"notes,omitzero"`
+	Promote bool        `json:"promote,omitempty"`
+	Sign    string      `json:"sign"`              // SignKeyless, SignKey or SignNone
+	SignAll bool        `json:"signAll,omitempty"` // a bundle beside every archive and SBOM, too
+	Include []string    `json:"include,omitempty"`
+	Prepare []string    `json:"prepare,omitempty"`
+	Units   []Unit      `json:"units"`
+	Files   []string    `json:"files"` // packed beside each binary: relative to the repository, sorted
+	Images  []ImagePlan `json:"images,omitempty"`
+	Notes   Notes       `json:"notes,omitzero"`
 
 	Verdict version.Verdict `json:"verdict"` // of the version policy, as far as git alone can tell
 }
@@ -54,15 +55,6 @@ type Unit struct {
 	Ldflags string            `json:"ldflags"`
 	Tags    []string          `json:"tags,omitempty"`
 	Env     map[string]string `json:"env,omitempty"`
-}
-
-// ImagePlan is the image that the linux units become.
-type ImagePlan struct {
-	Repository string            `json:"repository"`
-	Tags       []string          `json:"tags"` // that name it; exact version first, where they follow from the version
-	Platforms  []release.Target  `json:"platforms"`
-	Entrypoint []string          `json:"entrypoint"`
-	Labels     map[string]string `json:"labels"`
 }
 
 // Assets is how many files the release page will hold.
@@ -102,10 +94,9 @@ func (p Plan) Digest() (release.Digest, error) {
 func (p Plan) Content() (release.Digest, error) {
 	p.Verdict, p.Draft, p.Sign, p.SignAll, p.Notes = version.Verdict{}, false, "", false, Notes{}
 	p.Environment, p.Promote = "", false
-	if p.Image != nil {
-		image := *p.Image
-		image.Tags = nil
-		p.Image = &image
+	p.Images = slices.Clone(p.Images)
+	for i := range p.Images {
+		p.Images[i].Tags = nil
 	}
 	return p.Digest()
 }

@@ -63,10 +63,16 @@ func (p Plan) Text() (string, error) {
 		return "", err
 	}
 	p.listUnits(&out)
-	if i := p.Image; i != nil {
+	for _, i := range p.Images {
 		fmt.Fprintf(&out, "\nimage\n  %s\n", i.Repository)
+		if i.Base != nil {
+			fmt.Fprintf(&out, "    base       %s@%s\n", i.Base.Name, i.Base.Digest)
+		}
 		fmt.Fprintf(&out, "    tags       %s\n    platforms  %s\n    entrypoint %s\n",
-			cmp.Or(strings.Join(i.Tags, " "), "none, by digest"), join(i.Platforms), strings.Join(i.Entrypoint, " "))
+			cmp.Or(strings.Join(i.Tags, " "), "none, by digest"), join(i.Platforms), strings.Join(slices.Concat(i.Entrypoint, i.Cmd), " "))
+		for _, f := range i.Files {
+			fmt.Fprintf(&out, "    file       %s\n", f.Path)
+		}
 	}
 	return out.String(), nil
 }

@@ -54,21 +54,40 @@ func (s Statement) plan() (plan.Plan, error) {
 		}
 		p.Units = append(p.Units, u)
 	}
-	if e.Image == nil {
-		return p, nil
-	}
-	p.Image = &plan.ImagePlan{Repository: e.Image.Repository, Entrypoint: e.Image.Entrypoint, Labels: map[string]string{}}
-	for _, text := range e.Image.Platforms {
-		target, err := release.ParseTarget(text)
+	for _, i := range e.Images {
+		image, err := i.plan()
 		if err != nil {
-			return plan.Plan{}, fmt.Errorf("image: %w", err)
+			return plan.Plan{}, fmt.Errorf("image %q: %w", i.Repository, err)
 		}
-		p.Image.Platforms = append(p.Image.Platforms, target)
-	}
-	for _, l := range e.Image.Labels {
-		p.Image.Labels[l.Name] = l.Value
+		p.Images = append(p.Images, image)
 	}
 	return p, nil
+}
+
+// plan is the plan of an image without its tags.
+func (i image) plan() (plan.ImagePlan, error) {
+	out := plan.ImagePlan{
+		Repository: i.Repository, Builds: i.Builds, Entrypoint: i.Entrypoint, Cmd: i.Cmd, User: i.User, Env: i.Env,
+		Workdir: i.Workdir, Ports: i.Ports, Compression: i.Compression, Labels: map[string]string{},
+	}
+	if i.Base != "" {
+		name, digest, _ := strings.Cut(i.Base, "@")
+		out.Base = &plan.Base{Name: name, Digest: release.Digest(digest)}
+	}
+	for _, text := range i.Platforms {
+		target, err := release.ParseTarget(text)
+		if err != nil {
+			return plan.ImagePlan{}, err
+		}
+		out.Platforms = append(out.Platforms, target)
+	}
+	for _, f := range i.Files {
+		out.Files = append(out.Files, plan.ImageFile(f))
+	}
+	for _, l := range i.Labels {
+		out.Labels[l.Name] = l.Value
+	}
+	return out, nil
 }
 
 // unit is the build of a release with the version. The format is what the archive's

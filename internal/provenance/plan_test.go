@@ -15,9 +15,7 @@ import (
 func again(t *testing.T, p plan.Plan) Statement {
 	t.Helper()
 	run := exampleRun()
-	if p.Image == nil {
-		run.Image = nil
-	}
+	run.Images = run.Images[:len(p.Images)]
 	s, err := New(p, exampleAssets(), run)
 	if err != nil {
 		t.Fatal(err)
@@ -36,8 +34,9 @@ func again(t *testing.T, p plan.Plan) Statement {
 // about publishing does not.
 func TestPlan(t *testing.T) {
 	for name, change := range map[string]func(*plan.Plan){
-		"as it is": func(*plan.Plan) {},
-		"no image": func(p *plan.Plan) { p.Image = nil },
+		"as it is":  func(*plan.Plan) {},
+		"no image":  func(p *plan.Plan) { p.Images = nil },
+		"one image": func(p *plan.Plan) { p.Images = p.Images[:1] },
 		"nothing beside": func(p *plan.Plan) {
 			p.Include, p.Prepare, p.Files, p.Units = nil, nil, nil, p.Units[1:]
 		},
@@ -82,10 +81,8 @@ func TestPlan(t *testing.T) {
 func shaping(t *testing.T, p plan.Plan) string {
 	t.Helper()
 	p.Verdict, p.Notes, p.Draft = version.Verdict{}, plan.Notes{}, false
-	if p.Image != nil {
-		image := *p.Image
-		image.Tags = nil
-		p.Image = &image
+	for i := range p.Images {
+		p.Images[i].Tags = nil
 	}
 	text, err := p.JSON()
 	if err != nil {
@@ -99,7 +96,8 @@ func shaping(t *testing.T, p plan.Plan) string {
 func TestPlanKnowsEveryField(t *testing.T) {
 	for kind, known := range map[reflect.Type]int{
 		reflect.TypeFor[plan.Plan](): 22, reflect.TypeFor[plan.Module](): 3,
-		reflect.TypeFor[plan.Unit](): 10, reflect.TypeFor[plan.ImagePlan](): 5,
+		reflect.TypeFor[plan.Unit](): 10, reflect.TypeFor[plan.ImagePlan](): 14,
+		reflect.TypeFor[plan.Base](): 2, reflect.TypeFor[plan.ImageFile](): 2,
 	} {
 		if n := kind.NumField(); n != known {
 			t.Errorf("%s has %d fields, want %d: say in parametersOf and Plan what becomes of the new one", kind, n, known)
@@ -144,10 +142,17 @@ func TestPlanRefuses(t *testing.T) {
 		"file":                  {func(d *buildDefinition) { d.ExternalParameters.Files[0] = "../../etc/passwd" }, "file"},
 		"include":               {func(d *buildDefinition) { d.ExternalParameters.Include[0] = "../x" }, "include"},
 		"prepare":               {func(d *buildDefinition) { d.ExternalParameters.Prepare[0] = "sh -c 'x'" }, "shell"},
-		"image":                 {func(d *buildDefinition) { d.ExternalParameters.Image.Repository = "x" }, "image"},
-		"image's platform":      {func(d *buildDefinition) { d.ExternalParameters.Image.Platforms[0] = "x" }, "image"},
+		"image":                 {func(d *buildDefinition) { d.ExternalParameters.Images[0].Repository = "x" }, "image"},
+		"image's platform":      {func(d *buildDefinition) { d.ExternalParameters.Images[0].Platforms[0] = "x" }, "image"},
+		"image's base":          {func(d *buildDefinition) { d.ExternalParameters.Images[0].Base = "alpine:3" }, "base"},
+		"another base":          {func(d *buildDefinition) { d.ResolvedDependencies[2].Digest["sha256"] = exampleOther.Hex() }, "resolvedDependencies"},
+		"image's file":          {func(d *buildDefinition) { d.ExternalParameters.Images[0].Files[0].Source = "../x" }, "inside the repository"},
+		"image's user":          {func(d *buildDefinition) { d.ExternalParameters.Images[0].User = "a b" }, "user"},
+		"two images": {func(d *buildDefinition) {
+			d.ExternalParameters.Images[1].Repository = d.ExternalParameters.Images[0].Repository
+		}, "two"},
 		"label twice": {func(d *buildDefinition) {
-			d.ExternalParameters.Image.Labels = append(d.ExternalParameters.Image.Labels, label{"team", "x"})
+			d.ExternalParameters.Images[0].Labels = append(d.ExternalParameters.Images[0].Labels, label{"team", "x"})
 		}, "another way"},
 		"no dependencies":  {func(d *buildDefinition) { d.ResolvedDependencies = nil }, "commit"},
 		"commit":           {func(d *buildDefinition) { d.ResolvedDependencies[0].Digest["gitCommit"] = "--output=x" }, "commit"},
@@ -181,7 +186,7 @@ func TestConfirmRefuses(t *testing.T) {
 		"ldflags":  func(d *buildDefinition) { d.ExternalParameters.Builds[0].Ldflags += " -X main.x=y" },
 		"vendored": func(d *buildDefinition) { d.ExternalParameters.Vendored = true },
 		"prepare":  func(d *buildDefinition) { d.ExternalParameters.Prepare = nil },
-		"label":    func(d *buildDefinition) { d.ExternalParameters.Image.Labels[0].Value = "x" },
+		"label":    func(d *buildDefinition) { d.ExternalParameters.Images[0].Labels[0].Value = "x" },
 		"digest":   func(d *buildDefinition) { d.InternalParameters.ContentDigest = "" },
 	} {
 		s := again(t, examplePlan())

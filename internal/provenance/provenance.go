@@ -8,16 +8,17 @@
 //   - externalParameters are everything that the plan of the release says about the
 //     bytes of its files, so that whoever has the commit can make them again: project,
 //     repository, module, tag, platforms, builds with their flags, further files,
-//     commands, the image; and the inputs of the run. The content of files that no
+//     commands, the images; and the inputs of the run. The content of files that no
 //     commit has (include) is not among them.
 //   - internalParameters hold contentDigest, the digest of the part of the plan that
 //     shapes bytes (plan.Plan.Content): the same digest means the same artifacts.
-//   - resolvedDependencies are the commit first, then the Go toolchain, then every
-//     module, sorted by path and version, with the h1 sum of go.sum as a dirHash
+//   - resolvedDependencies are the commit first, then the Go toolchain, then the base
+//     images (oci://NAME) in the order of the images, then every module, sorted by path and version, with the h1 sum of go.sum as a dirHash
 //     (https://github.com/in-toto/attestation/blob/main/spec/v1/digest_set.md). A
 //     module without a sum is one whose source the commit holds.
-//   - byproducts are the image, where there is one: the repository of the image's plan
-//     with the digest of the index. It is no subject, because it is no file.
+//   - byproducts are the images: the repository of each in the plan, with the digest of its
+//     index. They are no subjects, because they are no files; a statement of its own, which
+//     says the same otherwise, has the image as its subject.
 package provenance
 
 import (
@@ -28,6 +29,7 @@ import (
 	"fmt"
 	"maps"
 	"net/url"
+	"reflect"
 	"regexp"
 	"slices"
 	"strings"
@@ -60,7 +62,7 @@ type Run struct {
 	Finished     time.Time         // not before Started
 	Inputs       map[string]string // external parameters beyond the plan; never a secret
 	Modules      []Module          // compiled into the binaries, in any order
-	Image        *release.Image    // made beside the subjects; nil where the plan has none
+	Images       []release.Image   // made beside the subjects, in the order of the plan
 }
 
 // Module is a Go module that was compiled in.
@@ -90,7 +92,7 @@ func New(p plan.Plan, subjects []release.Asset, run Run) (Statement, error) {
 	if err != nil {
 		return Statement{}, err
 	}
-	if details.Byproducts, err = byproductsOf(p, run.Image); err != nil {
+	if details.Byproducts, err = byproductsOf(p, run.Images); err != nil {
 		return Statement{}, err
 	}
 	doc.Predicate = predicate{
@@ -153,16 +155,25 @@ func parametersOf(p plan.Plan, inputs map[string]string) externalParameters {
 		}
 		out.Builds = append(out.Builds, b)
 	}
-	if p.Image != nil {
-		out.Image = imageOf(*p.Image)
+	for _, i := range p.Images {
+		out.Images = append(out.Images, imageOf(i))
 	}
 	return out
 }
 
-func imageOf(p plan.ImagePlan) *image {
-	out := &image{Repository: p.Repository, Entrypoint: p.Entrypoint}
+func imageOf(p plan.ImagePlan) image {
+	out := image{
+		Repository: p.Repository, Builds: p.Builds, Entrypoint: p.Entrypoint, Cmd: p.Cmd, User: p.User, Env: p.Env,
+		Workdir: p.Workdir, Ports: p.Ports, Compression: p.Compression,
+	}
+	if p.Base != nil {
+		out.Base = p.Base.Name + "@" + string(p.Base.Digest)
+	}
 	for _, target := range p.Platforms {
 		out.Platforms = append(out.Platforms, target.String())
+	}
+	for _, f := range p.Files {
+		out.Files = append(out.Files, file(f))
 	}
 	for _, name := range slices.Sorted(maps.Keys(p.Labels)) {
 		out.Labels = append(out.Labels, label{name, p.Labels[name]})
@@ -170,20 +181,24 @@ func imageOf(p plan.ImagePlan) *image {
 	return out
 }
 
-// byproductsOf names the image that was made, which must be the planned one: a release
+// byproductsOf names the images that were made, which must be the planned ones: a release
 // whose statement names none could not be told from one with another image.
-func byproductsOf(p plan.Plan, made *release.Image) ([]descriptor, error) {
-	switch {
-	case p.Image == nil && made == nil:
-		return nil, nil
-	case p.Image == nil || made == nil || made.Repository != p.Image.Repository:
-		return nil, fmt.Errorf("describing the image: want the one of the plan of %q", p.Tag)
+func byproductsOf(p plan.Plan, made []release.Image) ([]descriptor, error) {
+	if len(p.Images) != len(made) {
+		return nil, fmt.Errorf("describing the images: %d, want the %d of the plan of %q", len(made), len(p.Images), p.Tag)
 	}
-	digest, err := release.ParseDigest(string(made.Digest))
-	if err != nil {
-		return nil, fmt.Errorf("describing the image %q: %w", made.Repository, err)
+	var out []descriptor
+	for i, image := range made {
+		digest, err := release.ParseDigest(string(image.Digest))
+		if err == nil && image.Repository != p.Images[i].Repository {
+			err = fmt.Errorf("want the one of the plan of %q", p.Tag)
+		}
+		if err != nil {
+			return nil, fmt.Errorf("describing the image %q: %w", image.Repository, err)
+		}
+		out = append(out, descriptor{Name: image.Repository, Digest: map[string]string{"sha256": digest.Hex()}})
 	}
-	return []descriptor{{Name: made.Repository, Digest: map[string]string{"sha256": digest.Hex()}}}, nil
+	return out, nil
 }
 
 // commitForm is SHA-1 or SHA-256 as git writes them.
@@ -198,7 +213,16 @@ func dependenciesOf(p plan.Plan, modules []Module) ([]descriptor, error) {
 	}
 	out := []descriptor{
 		{URI: "git+" + p.Repository.URL() + "@refs/tags/" + p.Tag, Digest: map[string]string{"gitCommit": p.Commit}},
-		{Name: toolchainName, URI: "pkg:golang/stdlib@" + strings.TrimPrefix(p.Toolchain, "go"), Annotations: map[string]string{"version": p.Toolchain}},
+		{Name: toolchainName, URI: modulePURL + "stdlib@" + strings.TrimPrefix(p.Toolchain, "go"), Annotations: map[string]string{"version": p.Toolchain}},
+	}
+	for _, image := range p.Images {
+		if image.Base == nil {
+			continue
+		}
+		base := descriptor{Name: image.Base.Name, URI: baseScheme + image.Base.Name, Digest: map[string]string{"sha256": image.Base.Digest.Hex()}}
+		if !slices.ContainsFunc(out, func(d descriptor) bool { return reflect.DeepEqual(d, base) }) {
+			out = append(out, base)
+		}
 	}
 	modules = slices.Clone(modules)
 	slices.SortFunc(modules, func(a, b Module) int {
@@ -208,7 +232,7 @@ func dependenciesOf(p plan.Plan, modules []Module) ([]descriptor, error) {
 		if m.Path == "" || m.Version == "" && m.Sum != "" {
 			return nil, fmt.Errorf("describing module %q: version %q, sum %q: want a path, and a version with a sum", m.Path, m.Version, m.Sum)
 		}
-		d := descriptor{Name: m.Path, URI: "pkg:golang/" + m.Path}
+		d := descriptor{Name: m.Path, URI: modulePURL + m.Path}
 		if m.Version != "" {
 			d.URI += "@" + m.Version
 		}

@@ -8,6 +8,7 @@ import (
 	"maps"
 	"os"
 	"path/filepath"
+	"reflect"
 	"slices"
 	"strings"
 	"testing"
@@ -26,8 +27,12 @@ var update = flag.Bool("update", false, "write the golden files")
 
 const commit = "3c1a5b6d7e8f90123456789abcdef0123456789a"
 
-// exampleImage is the digest of the example's image index.
-const exampleImage = release.Digest("sha256:abababababababababababababababababababababababababababababababab")
+// The digests of the indexes of the example's images, and of the base of one.
+const (
+	exampleImage = release.Digest("sha256:abababababababababababababababababababababababababababababababab")
+	exampleOther = release.Digest("sha256:cdcdcdcdcdcdcdcdcdcdcdcdcdcdcdcdcdcdcdcdcdcdcdcdcdcdcdcdcdcdcdcd")
+	exampleBase  = release.Digest("sha256:efefefefefefefefefefefefefefefefefefefefefefefefefefefefefefefef")
+)
 
 func examplePlan() plan.Plan {
 	return plan.Plan{
@@ -52,11 +57,16 @@ func examplePlan() plan.Plan {
 				SBOM: "hello_1.2.3_linux_armv7.tar.gz.spdx.json", Ldflags: "-s -w -X main.version=1.2.3",
 			},
 		},
-		Image: &plan.ImagePlan{
-			Repository: "ghcr.io/octo-org/octo-repo", Tags: []string{"1.2.3"}, Entrypoint: []string{"/usr/local/bin/hello"},
-			Platforms: []release.Target{{OS: "linux", Arch: "amd64"}, {OS: "linux", Arch: "arm", Variant: "v7"}},
-			Labels:    map[string]string{"org.opencontainers.image.version": "1.2.3", "team": "core", "Team": "", "a=b": "c"},
-		},
+		Images: []plan.ImagePlan{{
+			Repository: "ghcr.io/octo-org/octo-repo", Tags: []string{"1.2.3"}, Entrypoint: []string{"/usr/local/bin/hello", "serve"}, Cmd: []string{"--port", "80"},
+			Platforms: []release.Target{{OS: "linux", Arch: "amd64"}, {OS: "linux", Arch: "arm", Variant: "v7"}}, Builds: []string{"hello"},
+			Base: &plan.Base{Name: "docker.io/library/alpine:3", Digest: exampleBase}, User: "root", Env: []string{"A=b=c", "B="}, Workdir: "/srv",
+			Ports: []string{"53/udp", "80/tcp"}, Files: []plan.ImageFile{{Path: "/etc/app.yaml", Source: "conf/app.yaml"}}, Compression: plan.CompressionZstd,
+			Labels: map[string]string{"org.opencontainers.image.version": "1.2.3", "team": "core", "Team": "", "a=b": "c"},
+		}, {
+			Repository: "ghcr.io/octo-org/octo-repo/other", Entrypoint: []string{"/usr/local/bin/hello"}, Builds: []string{"hello"},
+			Platforms: []release.Target{{OS: "linux", Arch: "amd64"}}, User: "65532:65532", Compression: plan.CompressionGzip, Labels: map[string]string{},
+		}},
 	}
 }
 
@@ -80,7 +90,9 @@ func exampleRun() Run {
 		InvocationID: "https://github.com/octo-org/octo-repo/actions/runs/7234567890/attempts/1",
 		Started:      started, Finished: started.Add(42 * time.Second),
 		Inputs: map[string]string{"draft": "true", "args": "release"},
-		Image:  &release.Image{Repository: "ghcr.io/octo-org/octo-repo", Digest: exampleImage},
+		Images: []release.Image{
+			{Repository: "ghcr.io/octo-org/octo-repo", Digest: exampleImage}, {Repository: "ghcr.io/octo-org/octo-repo/other", Digest: exampleOther},
+		},
 		Modules: []Module{
 			{Path: "golang.org/x/mod", Version: "v0.41.0", Sum: "h1:Khu2En+0gcYPZ2kuIihfswbzxv/mIHXgzPZ018Oty48="},
 			{Path: "github.com/octo-org/local"},
@@ -167,15 +179,28 @@ func TestAccessors(t *testing.T) {
 	if got := s.Subjects(); !maps.Equal(got, want) {
 		t.Errorf("subjects %v, want %v", got, want)
 	}
-	if repository, digest := s.Image(); repository != "ghcr.io/octo-org/octo-repo" || digest != exampleImage {
-		t.Errorf("image %q, %q", repository, digest)
+	if got := s.Images(); !reflect.DeepEqual(got, exampleImages()) {
+		t.Errorf("images %+v", got)
+	}
+	modules := exampleRun().Modules[:3] // each once
+	slices.SortFunc(modules, func(a, b Module) int { return strings.Compare(a.Path, b.Path) })
+	if got := s.Modules(); !slices.Equal(got, modules) {
+		t.Errorf("modules %+v, want %+v", got, modules)
 	}
 }
 
-// The image is the byproduct that has the name of the plan's: a statement that does not
-// name exactly one names none.
-func TestImage(t *testing.T) {
-	without := func(p *plan.Plan, r *Run) { p.Image, r.Image = nil, nil }
+// exampleImages are what the example says of its images.
+func exampleImages() []Image {
+	return []Image{
+		{Repository: "ghcr.io/octo-org/octo-repo", Digest: exampleImage, Files: []string{"/etc/app.yaml"}},
+		{Repository: "ghcr.io/octo-org/octo-repo/other", Digest: exampleOther},
+	}
+}
+
+// The images are the byproducts that have the names of the plan's: a statement that does
+// not name exactly one for each names none.
+func TestImages(t *testing.T) {
+	without := func(p *plan.Plan, r *Run) { p.Images, r.Images = nil, nil }
 	for name, c := range map[string]struct {
 		of     func(*plan.Plan, *Run)
 		change func(*document)
@@ -188,7 +213,7 @@ func TestImage(t *testing.T) {
 		"no image":        {without, func(*document) {}, false},
 		"no byproduct":    {nil, func(d *document) { d.Predicate.RunDetails.Byproducts = nil }, false},
 		"of another name": {nil, func(d *document) { d.Predicate.RunDetails.Byproducts[0].Name = "ghcr.io/evil/x" }, false},
-		"in no plan":      {nil, func(d *document) { d.Predicate.BuildDefinition.ExternalParameters.Image = nil }, false},
+		"in no plan":      {nil, func(d *document) { d.Predicate.BuildDefinition.ExternalParameters.Images = nil }, false},
 		"without digest":  {nil, func(d *document) { d.Predicate.RunDetails.Byproducts[0].Digest = nil }, false},
 		"other digest":    {nil, func(d *document) { d.Predicate.RunDetails.Byproducts[0].Digest = map[string]string{"sha256": "AB"} }, false},
 		"named twice": {nil, func(d *document) {
@@ -212,9 +237,8 @@ func TestImage(t *testing.T) {
 			if s, err = Parse(text); err != nil {
 				t.Fatal(err)
 			}
-			repository, digest := s.Image()
-			if got := repository != "" && digest == exampleImage; got != c.want || !got && repository+string(digest) != "" {
-				t.Errorf("image %q, %q", repository, digest)
+			if got := s.Images(); c.want != reflect.DeepEqual(got, exampleImages()) || !c.want && got != nil {
+				t.Errorf("images %+v", got)
 			}
 		})
 	}
@@ -283,10 +307,10 @@ func TestNewRefuses(t *testing.T) {
 		"module sum":          {func(_ *plan.Plan, _ *[]release.Asset, r *Run) { r.Modules[0].Sum = "h1:AAAA" }, "golang.org/x/mod"},
 		"module unnamed":      {func(_ *plan.Plan, _ *[]release.Asset, r *Run) { r.Modules[0].Path = "" }, "want a path"},
 		"sum, no version":     {func(_ *plan.Plan, _ *[]release.Asset, r *Run) { r.Modules[0].Version = "" }, "want a path"},
-		"no image":            {func(_ *plan.Plan, _ *[]release.Asset, r *Run) { r.Image = nil }, "describing the image"},
-		"image, not planned":  {func(p *plan.Plan, _ *[]release.Asset, _ *Run) { p.Image = nil }, "describing the image"},
-		"another image":       {func(_ *plan.Plan, _ *[]release.Asset, r *Run) { r.Image.Repository = "ghcr.io/octo-org/other" }, "describing the image"},
-		"image's digest":      {func(_ *plan.Plan, _ *[]release.Asset, r *Run) { r.Image.Digest = "sha256:12" }, "describing the image"},
+		"no image":            {func(_ *plan.Plan, _ *[]release.Asset, r *Run) { r.Images = nil }, "describing the image"},
+		"image, not planned":  {func(p *plan.Plan, _ *[]release.Asset, _ *Run) { p.Images = p.Images[:1] }, "describing the image"},
+		"another image":       {func(_ *plan.Plan, _ *[]release.Asset, r *Run) { r.Images[1].Repository = "ghcr.io/octo-org/other" }, "describing the image"},
+		"image's digest":      {func(_ *plan.Plan, _ *[]release.Asset, r *Run) { r.Images[1].Digest = "sha256:12" }, "describing the image"},
 		"inputs but for case": {func(_ *plan.Plan, _ *[]release.Asset, r *Run) { r.Inputs["DRAFT"] = "" }, "stands twice"},
 	} {
 		t.Run(name, func(t *testing.T) {

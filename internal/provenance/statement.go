@@ -1,6 +1,9 @@
 package provenance
 
 import (
+	"encoding/base64"
+	"encoding/hex"
+	"slices"
 	"strings"
 	"time"
 
@@ -47,7 +50,7 @@ type externalParameters struct {
 	Files      []string          `json:"files,omitempty"`
 	Include    []string          `json:"include,omitempty"`
 	Prepare    []string          `json:"prepare,omitempty"`
-	Image      *image            `json:"image,omitempty"`
+	Images     []image           `json:"images,omitempty"`
 	Inputs     map[string]string `json:"inputs,omitempty"`
 }
 
@@ -67,10 +70,25 @@ type build struct {
 // image is what the image is made of, beside the programs of its platforms. Labels
 // are a list because their names may differ in case alone.
 type image struct {
-	Repository string   `json:"repository"`
-	Platforms  []string `json:"platforms,omitempty"`
-	Entrypoint []string `json:"entrypoint,omitempty"`
-	Labels     []label  `json:"labels,omitempty"`
+	Repository  string   `json:"repository"`
+	Platforms   []string `json:"platforms,omitempty"`
+	Builds      []string `json:"builds,omitempty"`
+	Base        string   `json:"base,omitempty"` // NAME@sha256:HEX
+	Entrypoint  []string `json:"entrypoint,omitempty"`
+	Cmd         []string `json:"cmd,omitempty"`
+	User        string   `json:"user,omitempty"`
+	Env         []string `json:"env,omitempty"`
+	Workdir     string   `json:"workdir,omitempty"`
+	Ports       []string `json:"ports,omitempty"`
+	Files       []file   `json:"files,omitempty"`
+	Compression string   `json:"compression,omitempty"`
+	Labels      []label  `json:"labels,omitempty"`
+}
+
+// file is a file of the repository in an image.
+type file struct {
+	Path   string `json:"path"`
+	Source string `json:"source"`
 }
 
 type label struct {
@@ -111,6 +129,13 @@ type metadata struct {
 
 const toolchainName = "go"
 
+// modulePURL is what the URI of a module begins with
+// (https://github.com/package-url/purl-spec).
+const modulePURL = "pkg:golang/"
+
+// baseScheme is what the URI of a base image begins with.
+const baseScheme = "oci://"
+
 // Subjects are the digests of the files that the statement speaks of, by name.
 func (s Statement) Subjects() map[string]release.Digest {
 	out := make(map[string]release.Digest, len(s.doc.Subject))
@@ -149,24 +174,36 @@ func (s Statement) Tag() string { return s.doc.Predicate.BuildDefinition.Externa
 // Module is the path of the module that was built, or empty.
 func (s Statement) Module() string { return s.doc.Predicate.BuildDefinition.ExternalParameters.Module }
 
-// Image is the image that was made: where it was to be pushed, and the digest of its
-// index. Both are empty where the statement does not name exactly one such digest.
-func (s Statement) Image() (repository string, index release.Digest) {
-	planned := s.doc.Predicate.BuildDefinition.ExternalParameters.Image
-	if planned == nil || planned.Repository == "" {
-		return "", ""
-	}
-	for _, d := range s.doc.Predicate.RunDetails.Byproducts {
-		if d.Name != planned.Repository {
-			continue
+// Image is an image that was made: where it was to be pushed, and the digest of its index.
+type Image struct {
+	Repository string
+	Digest     release.Digest
+	Files      []string // paths in it of files that are configured, sorted
+}
+
+// Images are the images that were made, in the order of the plan; nil where the statement
+// does not name exactly one digest for each that was planned.
+func (s Statement) Images() []Image {
+	var out []Image
+	byproducts := s.doc.Predicate.RunDetails.Byproducts
+	for _, planned := range s.doc.Predicate.BuildDefinition.ExternalParameters.Images {
+		var found []release.Digest
+		for _, d := range byproducts {
+			if digest, err := release.ParseDigest(d.Digest["sha256"]); d.Name == planned.Repository && err == nil {
+				found = append(found, digest)
+			}
 		}
-		digest, err := release.ParseDigest(d.Digest["sha256"])
-		if err != nil || repository != "" {
-			return "", ""
+		if planned.Repository == "" || len(found) != 1 {
+			return nil
 		}
-		repository, index = d.Name, digest
+		image := Image{Repository: planned.Repository, Digest: found[0]}
+		for _, f := range planned.Files {
+			image.Files = append(image.Files, f.Path)
+		}
+		slices.Sort(image.Files)
+		out = append(out, image)
 	}
-	return repository, index
+	return out
 }
 
 // Commit is the full hash of the commit that was built: of the first dependency,
@@ -196,6 +233,24 @@ func (s Statement) Toolchain() string {
 		}
 	}
 	return ""
+}
+
+// Modules are the modules that were compiled in, as Run has them.
+func (s Statement) Modules() []Module {
+	var out []Module
+	for _, d := range s.doc.Predicate.BuildDefinition.ResolvedDependencies {
+		named, ok := strings.CutPrefix(d.URI, modulePURL)
+		if !ok || d.Name == toolchainName {
+			continue
+		}
+		m := Module{Path: d.Name}
+		m.Version, _ = strings.CutPrefix(strings.TrimPrefix(named, d.Name), "@")
+		if raw, err := hex.DecodeString(d.Digest["dirHash"]); err == nil && len(raw) > 0 {
+			m.Sum = "h1:" + base64.StdEncoding.EncodeToString(raw)
+		}
+		out = append(out, m)
+	}
+	return out
 }
 
 // ContentDigest is plan.Plan.Content of the plan that was executed, or empty.

@@ -67,8 +67,12 @@ func Start(p plan.Plan, refs []version.Ref, commits []history.Commit) (_ *Stage,
 	}); err != nil {
 		return nil, err
 	}
-	if s.Registry, err = registry.Start(); err != nil {
+	if s.Registry, err = registry.StartGHCR(s.Hub.Token()); err != nil {
 		return nil, err
+	}
+	for _, i := range p.Images { // that new packages are private is nothing to rehearse
+		_, name, _ := strings.Cut(i.Repository, "/")
+		s.Registry.Publish(name)
 	}
 	if s.Sigstore, err = sigstore.Start(run(p)); err != nil {
 		return nil, err

@@ -81,17 +81,28 @@ type Platform struct {
 // Image is an OCI image index that was written to a layout on disk.
 type Image struct {
 	Repository string // registry and path, such as ghcr.io/owner/app
-	Layout     string // directory of the OCI layout
+	Layout     string // directory of the OCI layout, which other images may share; empty: the registry has the image
+	Base       string // reference, by digest, that has the layers which the layout lacks; empty: it lacks none
 	Digest     Digest // of the index
 	Platforms  []Platform
+	Bundles    []Bundle // about the index; empty where nothing is signed
 }
+
+// Bundle is a Sigstore bundle about an image.
+type Bundle struct {
+	Predicate string // type of the statement in it
+	Content   []byte
+}
+
+// Reference is the image by its digest.
+func (i Image) Reference() string { return i.Repository + "@" + string(i.Digest) }
 
 // Made is everything that a release is built of, before anything is signed. Units
 // are in the order of the plan.
 type Made struct {
 	Units     []Unit
 	Checksums File
-	Image     *Image // nil: the plan has none
+	Images    []Image // in the order of the plan
 }
 
 // Signed is what was made, with its bundles; there are none where the plan signs
@@ -189,12 +200,22 @@ func (e *TakenError) Error() string {
 	return fmt.Sprintf("the name is taken by an asset with digest %s", e.By.Digest)
 }
 
+// Pushed is an image as its registry holds it.
+type Pushed struct {
+	Repository string
+	Digest     Digest
+	Tags       []string // full references, sorted
+	Private    bool     // not everybody can pull it, though everybody sees the repository
+}
+
+// Reference is the image by its digest.
+func (p Pushed) Reference() string { return p.Repository + "@" + string(p.Digest) }
+
 // Receipt is what publishing left behind.
 type Receipt struct {
-	ID          int64       // of the release
-	URL         string      // the release's page
-	Draft       bool        // it is not public
-	Assets      []Published // sorted by name
-	ImageDigest Digest      // empty: no image
-	ImageTags   []string    // full references, sorted
+	ID     int64       // of the release
+	URL    string      // the release's page
+	Draft  bool        // it is not public
+	Assets []Published // sorted by name
+	Images []Pushed    // in the order of the plan
 }

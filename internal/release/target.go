@@ -54,6 +54,20 @@ func ParseTarget(s string) (Target, error) {
 	return t, nil
 }
 
+// Variants are all targets of a port, as `go tool dist list` prints it: the port itself,
+// then those with a variant.
+func Variants(port string) []Target {
+	t, err := ParseTarget(port)
+	if err != nil {
+		return nil
+	}
+	out := []Target{t}
+	for _, v := range variants[t.Arch].values {
+		out = append(out, Target{OS: t.OS, Arch: t.Arch, Variant: v})
+	}
+	return out
+}
+
 // String is the form that ParseTarget reads.
 func (t Target) String() string {
 	if t.Variant == "" {

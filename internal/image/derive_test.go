@@ -1,0 +1,398 @@
+package image
+
+import (
+	"fmt"
+	"os"
+	"path/filepath"
+	"reflect"
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/google/go-containerregistry/pkg/name"
+	v1 "github.com/google/go-containerregistry/pkg/v1"
+	"github.com/google/go-containerregistry/pkg/v1/empty"
+	"github.com/google/go-containerregistry/pkg/v1/mutate"
+	"github.com/google/go-containerregistry/pkg/v1/partial"
+	"github.com/google/go-containerregistry/pkg/v1/random"
+	"github.com/google/go-containerregistry/pkg/v1/remote"
+	"github.com/google/go-containerregistry/pkg/v1/types"
+	"github.com/google/go-containerregistry/pkg/v1/validate"
+
+	"github.com/org/pgo-release/internal/plan"
+	"github.com/org/pgo-release/internal/release"
+)
+
+// foreign pushes an image of somebody else's for some platforms, as docker writes them,
+// and beside them what is no image for any.
+func (r *registry) foreign(t *testing.T, at string, platforms ...string) v1.ImageIndex {
+	t.Helper()
+	index := mutate.IndexMediaType(empty.Index, types.DockerManifestList)
+	for i, p := range platforms {
+		img, err := random.Image(int64(1000+i), 2)
+		if err != nil {
+			t.Fatal(err)
+		}
+		parsed, err := v1.ParsePlatform(p)
+		if err != nil {
+			t.Fatal(err)
+		}
+		config, err := img.ConfigFile()
+		if err != nil {
+			t.Fatal(err)
+		}
+		config = config.DeepCopy()
+		config.OS, config.Architecture, config.Variant = parsed.OS, parsed.Architecture, parsed.Variant
+		config.Config = v1.Config{
+			Env: []string{"PATH=/bin", "LANG=C"}, Cmd: []string{"/bin/sh"}, User: "root", WorkingDir: "/srv", StopSignal: "SIGQUIT",
+			Labels: map[string]string{"maintainer": "somebody"}, Volumes: map[string]struct{}{"/data": {}}, ExposedPorts: map[string]struct{}{"80/tcp": {}},
+			OnBuild: []string{"RUN x"}, Healthcheck: &v1.HealthConfig{Test: []string{"x"}},
+		}
+		if img, err = mutate.ConfigFile(img, config); err != nil {
+			t.Fatal(err)
+		}
+		index = mutate.AppendManifests(index, mutate.IndexAddendum{Add: img, Descriptor: v1.Descriptor{Platform: parsed}})
+	}
+	attestation, err := random.Image(10, 1)
+	if err != nil {
+		t.Fatal(err)
+	}
+	index = mutate.AppendManifests(index, mutate.IndexAddendum{Add: attestation, Descriptor: v1.Descriptor{Platform: &v1.Platform{OS: "unknown", Architecture: "unknown"}}})
+	ref, err := name.ParseReference(r.host + at)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := remote.WriteIndex(ref, index); err != nil {
+		t.Fatal(err)
+	}
+	return index
+}
+
+func TestResolve(t *testing.T) {
+	r := newRegistry(t)
+	base := r.foreign(t, "/lib/base:3", "linux/amd64", "linux/arm64/v8", "linux/arm/v6", "windows/amd64")
+	digest, err := base.Digest()
+	if err != nil {
+		t.Fatal(err)
+	}
+	m, err := base.IndexManifest()
+	if err != nil {
+		t.Fatal(err)
+	}
+	all := targets(t, "linux/amd64", "linux/amd64/v3", "linux/arm64", "linux/arm64/v8.2", "linux/arm", "linux/arm/v5", "linux/s390x")
+	want := targets(t, "linux/amd64", "linux/amd64/v3", "linux/arm64", "linux/arm64/v8.2", "linux/arm")
+	for reference, called := range map[string]string{
+		"/lib/base:3": "/lib/base:3", "/lib/base@" + digest.String(): "/lib/base", "/lib/base:old@" + digest.String(): "/lib/base:old",
+	} {
+		got, err := Resolve(t.Context(), r.host+reference, all, Access{})
+		if err != nil || got.Name != r.host+called || got.Digest != release.Digest(digest.String()) || !slices.Equal(got.Platforms, want) {
+			t.Errorf("%s: %+v, %v", reference, got, err)
+		}
+		if at := got.Reference(); at != r.host+"/lib/base@"+digest.String() {
+			t.Errorf("%s is %s", reference, at)
+		}
+	}
+	one, err := Resolve(t.Context(), r.host+"/lib/base@"+m.Manifests[1].Digest.String(), all, Access{})
+	if err != nil || !slices.Equal(one.Platforms, targets(t, "linux/arm64", "linux/arm64/v8.2")) {
+		t.Errorf("an image of one platform: %+v, %v", one, err)
+	}
+	for reference, want := range map[string]string{
+		r.host + "/lib/base":                         "neither tag nor digest",
+		r.host + "/lib/base:4":                       "no such image",
+		r.host + "/lib/base@sha256:12":               "@sha256:12",
+		r.host + "/Lib/base:3":                       "Lib",
+		r.host + "/lib/base@" + string(digestOf("")): "no such image",
+		"":    "",
+		"a b": "",
+	} {
+		if got, err := Resolve(t.Context(), reference, all, Access{}); err == nil || !strings.Contains(err.Error(), want) || !strings.HasPrefix(err.Error(), `reading the base image "`) {
+			t.Errorf("%s: %+v, %v, want %q", reference, got, err, want)
+		}
+	}
+	// What docker calls alpine lies at docker.io/library/alpine.
+	if got, err := Resolve(t.Context(), "alpine:3", nil, Access{Transport: elsewhere{r.host, "/lib/base"}}); err != nil || got.Name != "docker.io/library/alpine:3" || got.Reference() != "docker.io/library/alpine@"+digest.String() {
+		t.Errorf("%+v, %v", got, err)
+	}
+}
+
+// based is a spec of an image on the base.
+func (r *registry) based(t *testing.T, reference string, platforms ...string) Spec {
+	t.Helper()
+	s := spec(t, platforms...)
+	s.Plan.Repository = r.host + "/octo/hello"
+	found, err := Resolve(t.Context(), r.host+reference, s.Plan.Platforms, Access{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	s.Plan.Base, s.Plan.Workdir = &found.Base, ""
+	s.Plan.Labels[baseLabel] = string(found.Digest)
+	return s
+}
+
+// The layers of a base are not stored here. They are mounted from where the registry has
+// them, or copied there from another, once.
+func TestOnBase(t *testing.T) {
+	r, other := newRegistry(t), newRegistry(t)
+	base := r.foreign(t, "/lib/base:3", "linux/amd64", "linux/arm64", "linux/arm/v5")
+	s := r.based(t, "/lib/base:3", "linux/amd64", "linux/arm64")
+	s.Plan.Env, s.Plan.Ports, s.Plan.Cmd = []string{"LANG=de", "X=1"}, []string{"8080/tcp"}, []string{"serve"}
+	img := built(t, s)
+	if again := built(t, s); again.Digest != img.Digest {
+		t.Error("built again it is another image")
+	}
+	if img.Base != s.Plan.Base.Reference() {
+		t.Errorf("its base is %q", img.Base)
+	}
+	local, err := InspectLayout(t.Context(), img.Layout, img.Digest)
+	if err != nil || local.Platforms[1].Files["/usr/local/bin/hello"] != digestOf("hello for linux/arm64") {
+		t.Errorf("%+v, %v", local, err)
+	}
+	r.since()
+	if err := Push(t.Context(), img, Access{}, Access{}); err != nil {
+		t.Fatal(err)
+	}
+	// Two layers and configurations in three requests each, four mounts, and three manifests.
+	if w := writes(r.since()); len(w) != 2*2*3+4+3 {
+		t.Errorf("%d writes: %q", len(w), w)
+	}
+	r.checks(t, img, base)
+
+	img.Repository = other.host + "/octo/hello"
+	if err := Push(t.Context(), img, Access{}, Access{}); err != nil {
+		t.Fatal(err)
+	}
+	if w := writes(other.since()); len(w) != 2*2*3+4*3+3 {
+		t.Errorf("%d writes: %q", len(w), w)
+	}
+	other.checks(t, img, base)
+	r.since()
+	if err := Push(t.Context(), img, Access{}, Access{}); err != nil || len(r.since()) > 0 {
+		t.Errorf("pushed again: %v; the base is asked for", err)
+	}
+}
+
+// checks reads an image on a base back.
+func (r *registry) checks(t *testing.T, img release.Image, base v1.ImageIndex) {
+	t.Helper()
+	ref, err := name.NewDigest(img.Reference())
+	if err != nil {
+		t.Fatal(err)
+	}
+	index, err := remote.Index(ref)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := validate.Index(index); err != nil {
+		t.Error(err)
+	}
+	children, err := partial.FindImages(base, func(d v1.Descriptor) bool { return d.Platform.OS == "linux" })
+	if err != nil {
+		t.Fatal(err)
+	}
+	m, err := index.IndexManifest()
+	if err != nil {
+		t.Fatal(err)
+	}
+	for i, d := range m.Manifests {
+		one, err := index.Image(d.Digest)
+		if err != nil {
+			t.Fatal(err)
+		}
+		manifest, err := one.Manifest()
+		if err != nil {
+			t.Fatal(err)
+		}
+		below, err := children[i].Manifest()
+		if err != nil {
+			t.Fatal(err)
+		}
+		for j, l := range below.Layers {
+			if got := manifest.Layers[j]; got.Digest != l.Digest || got.Size != l.Size || got.MediaType != types.OCILayer {
+				t.Errorf("layer %d is %+v, the base's %+v", j, got, l)
+			}
+		}
+		config, err := one.ConfigFile()
+		if err != nil {
+			t.Fatal(err)
+		}
+		want := v1.Config{
+			Env: []string{"PATH=/bin", "LANG=de", "X=1"}, Cmd: []string{"serve"}, Entrypoint: []string{"/usr/local/bin/hello"}, User: "65532:65532",
+			WorkingDir: "/srv", StopSignal: "SIGQUIT", Labels: m.Annotations, Volumes: map[string]struct{}{"/data": {}},
+			ExposedPorts: map[string]struct{}{"80/tcp": {}, "8080/tcp": {}},
+		}
+		if !reflect.DeepEqual(config.Config, want) {
+			t.Errorf("configuration %+v, want %+v", config.Config, want)
+		}
+	}
+	if content, err := Inspect(t.Context(), ref.String(), Access{}); err != nil || len(content.Platforms) != 2 {
+		t.Errorf("%+v, %v", content, err)
+	}
+}
+
+func TestBasesThatCannotBe(t *testing.T) {
+	r := newRegistry(t)
+	r.foreign(t, "/lib/base:3", "linux/amd64")
+	s := r.based(t, "/lib/base:3", "linux/amd64")
+	for want, change := range map[string]func(*Spec){
+		"it has nothing for linux/arm64": func(s *Spec) {
+			s.Plan.Platforms[0].Arch, s.Binaries[0].Target.Arch = "arm64", "arm64"
+		},
+		"no such image": func(s *Spec) { s.Plan.Base = &plan.Base{Name: s.Plan.Base.Name, Digest: digestOf("other")} },
+	} {
+		s := s
+		s.Plan.Platforms, s.Binaries = slices.Clone(s.Plan.Platforms), slices.Clone(s.Binaries)
+		change(&s)
+		if _, err := build1(t.Context(), s, filepath.Join(t.TempDir(), "image")); err == nil || !strings.Contains(err.Error(), want) {
+			t.Errorf("%v, want %q", err, want)
+		}
+	}
+	for _, mediaType := range []types.MediaType{types.DockerForeignLayer, "text/plain"} {
+		img, err := random.Image(10, 1)
+		if err != nil {
+			t.Fatal(err)
+		}
+		layers, err := img.Layers()
+		if err != nil {
+			t.Fatal(err)
+		}
+		strange, err := mutate.Append(empty.Image, mutate.Addendum{Layer: layers[0], MediaType: mediaType})
+		if err != nil {
+			t.Fatal(err)
+		}
+		if _, err := foundationOf(strange); err == nil || !strings.Contains(err.Error(), "not one that every registry takes") {
+			t.Errorf("%s: %v", mediaType, err)
+		}
+	}
+	if _, err := foundationOf(empty.Image); err == nil {
+		t.Error("a base without layers is taken")
+	}
+}
+
+func TestFilesBesidePrograms(t *testing.T) {
+	s := spec(t, "linux/amd64")
+	s.Root = t.TempDir()
+	for name, mode := range map[string]os.FileMode{"conf/app.yaml": 0o640, "run.sh": 0o750, "secret": 0o600} {
+		path := filepath.Join(s.Root, name)
+		if err := os.MkdirAll(filepath.Dir(path), 0o755); err != nil {
+			t.Fatal(err)
+		}
+		if err := os.WriteFile(path, []byte(name), mode); err != nil {
+			t.Fatal(err)
+		}
+	}
+	s.Plan.Files = []plan.ImageFile{
+		{Path: "/etc/app/app.yaml", Source: "conf/app.yaml"}, {Path: "/etc/app/x/y", Source: "secret"},
+		{Path: "/home/nonroot/.rc", Source: "secret"}, {Path: "/run.sh", Source: "run.sh"}, {Path: "/tmp/x", Source: "secret"},
+	}
+	img := built(t, s)
+	lines, files := listing(t, img, opening(t, img).images[0].manifest.Layers[1])
+	want := []string{
+		"5 0755 0:0 2026-03-04 usr/",
+		"5 0755 0:0 2026-03-04 usr/local/",
+		"5 0755 0:0 2026-03-04 usr/local/bin/",
+		"0 0755 0:0 2026-03-04 usr/local/bin/also",
+		"0 0755 0:0 2026-03-04 usr/local/bin/hello",
+		"5 0755 0:0 2026-03-04 etc/",
+		"5 0755 0:0 2026-03-04 etc/app/",
+		"0 0644 0:0 2026-03-04 etc/app/app.yaml",
+		"5 0755 0:0 2026-03-04 etc/app/x/",
+		"0 0644 0:0 2026-03-04 etc/app/x/y",
+		"5 0755 0:0 2026-03-04 home/",
+		"0 0644 0:0 2026-03-04 home/nonroot/.rc",
+		"0 0755 0:0 2026-03-04 run.sh",
+		"0 0644 0:0 2026-03-04 tmp/x",
+	}
+	if !slices.Equal(lines, want) || files["etc/app/app.yaml"] != "conf/app.yaml" {
+		t.Errorf("layer:\n%s\nwant:\n%s", strings.Join(lines, "\n"), strings.Join(want, "\n"))
+	}
+	content, err := InspectLayout(t.Context(), img.Layout, img.Digest)
+	if want := []string{"/etc/app/app.yaml", "/etc/app/x/y", "/home/nonroot/.rc", "/run.sh", "/tmp/x"}; err != nil || !slices.Equal(content.Platforms[0].Others, want) {
+		t.Errorf("others %q, %v, want %q", content.Platforms[0].Others, err, want)
+	}
+	outside := filepath.Join(t.TempDir(), "outside")
+	if err := os.WriteFile(outside, nil, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	if err := os.Symlink(outside, filepath.Join(s.Root, "link")); err != nil {
+		t.Fatal(err)
+	}
+	for _, source := range []string{"link", "conf", "absent", "../outside"} {
+		s.Plan.Files = []plan.ImageFile{{Path: "/x", Source: source}}
+		if _, err := build1(t.Context(), s, filepath.Join(t.TempDir(), "image")); err == nil || !strings.Contains(err.Error(), `writing "/x": `) {
+			t.Errorf("%s: %v", source, err)
+		}
+	}
+}
+
+// Several images lie in one layout, and share what is the same.
+func TestImagesOfOneLayout(t *testing.T) {
+	a, b := spec(t, "linux/amd64", "linux/arm64"), spec(t, "linux/amd64")
+	b.Plan.Repository, b.Plan.Entrypoint = "ghcr.io/octo/also", []string{"/usr/local/bin/also"}
+	b.Binaries[0].Files = b.Binaries[0].Files[1:]
+	dir := filepath.Join(t.TempDir(), "image")
+	images, err := Build(t.Context(), []Spec{a, b}, dir, Access{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if alone := built(t, b); images[1].Digest != alone.Digest {
+		t.Errorf("beside another it is %s, alone %s", images[1].Digest, alone.Digest)
+	}
+	digests, err := Layout(dir)
+	if err != nil || !slices.Equal(digests, []release.Digest{images[0].Digest, images[1].Digest}) {
+		t.Errorf("the layout has %q, %v", digests, err)
+	}
+	for i, img := range images {
+		content, err := InspectLayout(t.Context(), dir, img.Digest)
+		if err != nil || len(content.Platforms) != 2-i || len(content.Platforms[0].Files) != 2-i {
+			t.Errorf("%+v, %v", content, err)
+		}
+	}
+	if _, err := InspectLayout(t.Context(), dir, digestOf("other")); err == nil || !strings.Contains(err.Error(), "it has no image") {
+		t.Errorf("%v", err)
+	}
+	// A base, three layers with configurations and manifests, two indexes.
+	if n := len(blobs(t, dir)); n != 2+1+3*3+2 {
+		t.Errorf("%d files", n)
+	}
+}
+
+func TestZstd(t *testing.T) {
+	s := spec(t, "linux/amd64", "linux/arm64")
+	s.Plan.Compression = plan.CompressionZstd
+	r := newRegistry(t)
+	s.Plan.Repository = r.host + "/octo/hello"
+	img := built(t, s)
+	if again := built(t, s); again.Digest != img.Digest {
+		t.Error("built again it is another image")
+	}
+	got := opening(t, img)
+	for _, l := range got.images[0].manifest.Layers {
+		if l.MediaType != types.OCILayerZStd {
+			t.Errorf("layer %+v", l)
+		}
+	}
+	if err := Push(t.Context(), img, Access{}, Access{}); err != nil {
+		t.Fatal(err)
+	}
+	content, err := Inspect(t.Context(), img.Reference(), Access{})
+	if err != nil || content.Platforms[1].Files["/usr/local/bin/hello"] != digestOf("hello for linux/arm64") {
+		t.Errorf("%+v, %v", content, err)
+	}
+}
+
+func TestVariants(t *testing.T) {
+	for platform, want := range map[string]string{
+		"linux/amd64": "[ v1]", "linux/amd64/v2": "[v2 v1 ]", "linux/arm": "[v7 v6 v5 ]", "linux/arm/v5": "[v5 ]",
+		"linux/arm64": "[v8 ]", "linux/arm64/v9.1": "[v9 v8 ]", "linux/s390x": "[]", "linux/riscv64/rva22u64": "[rva22u64 ]",
+	} {
+		p := platformOf(t, platform)
+		if got := fmt.Sprint(variants(p)); got != want {
+			t.Errorf("%s: %s, want %s", platform, got, want)
+		}
+	}
+}
+
+func platformOf(t *testing.T, text string) v1.Platform {
+	t.Helper()
+	return platform(targets(t, text)[0])
+}
