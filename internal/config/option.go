@@ -81,6 +81,8 @@ func Options() []Option {
 			Help: "Build for this machine's platform only"},
 		{Name: "snapshot", Kind: KindBool, Default: "false", Commands: []string{cmdBuild},
 			Help: "Build the working tree as it is, with a version that says so"},
+		{Name: "docker-tar", Kind: KindBool, Default: "false", Commands: []string{cmdBuild},
+			Help: "Write dist/image.tar as well, for docker load"},
 		{Name: "format", Kind: KindString, Default: "md", Choices: []string{"md", "json", "html", "changelog"}, Commands: []string{cmdNotes},
 			Help: "Format of the notes: md, json, html, or changelog for a section of a CHANGELOG.md"},
 		{Name: "output", Short: "o", Kind: KindFile, Commands: []string{cmdNotes},

@@ -20,6 +20,7 @@ const markerText = "Made by pgo-release, which deletes this directory when it bu
 // The places inside the directory.
 const (
 	ImageDir     = "image"     // OCI layout
+	TarballName  = "image.tar" // what `docker load` takes
 	BinariesDir  = "binaries"  // one directory a unit, with the executable
 	RehearsalDir = "rehearsal" // what a rehearsal leaves for verifying by hand
 )

@@ -15,7 +15,7 @@ import (
 
 // beside is what an output directory holds beside the files of a release (see package
 // dist). It is not verified, so only these names may be there.
-var beside = []string{".gitignore", ".pgo-release", "binaries", "image", "rehearsal", release.ReportName}
+var beside = []string{".gitignore", ".pgo-release", "binaries", "image", "image.tar", "rehearsal", release.ReportName}
 
 // assets are the files of a directory by name, and the names of what is there and is
 // no file that could be verified: links, devices, folders that no release has.

@@ -48,11 +48,11 @@ type Spec struct {
 }
 
 // Build writes images into dir as one OCI layout: oci-layout, index.json, which names the
-// index of each image under the repository of its plan and its version label, and blobs. Layers of a base that is
-// another image are not in it; bases is how that is reached. The directory dir must be
-// absent or empty, its parent must exist; on error, dir is as it was. Images and
-// manifests are in the order of specs and of the plan's platforms. Every executable must
-// still have the digest that spec gives it.
+// index of each image under the repository of its plan and its version label, and blobs.
+// Layers of a base that is another image are not in it; bases is how that is reached. The
+// directory dir must be absent or empty, its parent must exist; on error, dir is as it
+// was. Images and manifests are in the order of specs and of the plan's platforms. Every
+// executable must still have the digest that spec gives it.
 func Build(ctx context.Context, specs []Spec, dir string, bases Access) (_ []release.Image, err error) {
 	temporary, err := os.MkdirTemp(filepath.Dir(dir), ".image-*")
 	if err != nil {
@@ -128,9 +128,12 @@ func build(ctx context.Context, s store, spec Spec, bases Access) (release.Image
 	}
 	// containerd, docker and skopeo find an image of a layout by these.
 	reference := spec.Plan.Repository + ":" + spec.Plan.Labels[versionLabel]
-	index.Annotations = map[string]string{"org.opencontainers.image.ref.name": reference, "io.containerd.image.name": reference}
+	index.Annotations = map[string]string{"org.opencontainers.image.ref.name": reference, nameNote: reference}
 	return out, index, nil
 }
+
+// nameNote is the name of an image in a layout, in containerd's terms.
+const nameNote = "io.containerd.image.name"
 
 // builtIn lets every platform stand on the base of the product.
 func builtIn(ctx context.Context, s store, spec Spec, grounds []foundation) error {
