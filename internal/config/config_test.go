@@ -101,7 +101,7 @@ notes: {exclude-labels: [x], exclude-authors: [y]}
 			Labels: map[string]string{"team": "core"}, Compression: plan.CompressionZstd,
 		},
 		Images: []plan.Image{{Builds: []string{"app"}}, {Builds: []string{"ctl"}, Repository: "ghcr.io/o/ctl"}},
-		Sign:     "none", Notes: plan.Notes{ExcludeLabels: []string{"x"}, ExcludeAuthors: []string{"y"}},
+		Sign:   "none", Notes: plan.Notes{ExcludeLabels: []string{"x"}, ExcludeAuthors: []string{"y"}},
 	}
 	if err != nil || !reflect.DeepEqual(got, want) {
 		t.Errorf("%+v, %v", got, err)
