@@ -289,19 +289,16 @@ func (a *app) attested(ctx context.Context, claim engine.Claim, statement proven
 		Repository: claim.Repository, Commit: statement.Commit(), Tag: claim.Tag, Branches: claim.Branches, Workflow: a.values.String("workflow"),
 	}
 	var out []engine.Finding
-	for _, i := range claim.Images {
-		if _, err := os.Stat(i.Reference); err == nil {
-			continue // a layout has nothing beside its images
-		}
+	for _, i := range inRegistries(claim, statement) {
 		digest, err := image.Digest(ctx, i.Reference, a.registry())
 		if err != nil {
 			continue // which is a finding already
 		}
-		repository := i.Reference
-		if at := strings.LastIndexAny(repository, ":@"); at > strings.LastIndex(repository, "/") {
+		repository, _, named := strings.Cut(i.Reference, "@")
+		if at := strings.LastIndex(repository, ":"); !named && at > strings.LastIndex(repository, "/") {
 			repository = repository[:at]
 		}
-		more, err := attested(ctx, strings.TrimSuffix(repository, "@sha256")+"@"+string(digest), digest, a.registry(), engine.SubjectVerifier{
+		more, err := attested(ctx, repository+"@"+string(digest), digest, a.registry(), engine.SubjectVerifier{
 			Bundle:   witness(func(bundle []byte) (sign.Trust, error) { return trusts.of(ctx, bundle) }, want),
 			Progress: a.reporter.Progress,
 		})
@@ -311,4 +308,21 @@ func (a *app) attested(ctx context.Context, claim engine.Claim, statement proven
 		out = append(out, more...)
 	}
 	return out, nil
+}
+
+// inRegistries are the images that are looked at and lie in a registry: a layout has
+// nothing beside its images.
+func inRegistries(claim engine.Claim, statement provenance.Statement) []engine.ClaimedImage {
+	var out []engine.ClaimedImage
+	for _, i := range claim.Images {
+		if _, err := os.Stat(i.Reference); err != nil {
+			out = append(out, i)
+		}
+	}
+	if claim.Named {
+		for _, i := range statement.Images() {
+			out = append(out, engine.ClaimedImage{Reference: i.Repository + "@" + string(i.Digest), Digest: i.Digest})
+		}
+	}
+	return out
 }

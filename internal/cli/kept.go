@@ -180,5 +180,10 @@ func (s *session) howToVerify(n notary, signed release.Signed) (string, error) {
 		return "", fmt.Errorf("verifying %q: %w", signed.Bundle.Name, err)
 	}
 	repository := s.plan.Repository.String()
-	return howToVerify(ownCommand(repository, s.plan.Tag, signature, s.values.List("branches")), stockCommands(repository, signature, sign.OriginOf(bundle))), nil
+	var images []string
+	for _, i := range signed.Images {
+		images = append(images, i.Reference())
+	}
+	return howToVerify(ownCommand(repository, s.plan.Tag, signature, s.values.List("branches")),
+		stockCommands(repository, signature, sign.OriginOf(bundle), images)), nil
 }

@@ -169,28 +169,39 @@ func foreignWorkflow(repository string, s sign.Signature) string {
 const gitHubURL = "https://github.com/"
 
 // stockCommands are the commands of other people's tools that check a release, whose
-// files lie in the working directory.
-func stockCommands(repository string, s sign.Signature, o sign.Origin) []string {
-	check := "cosign verify-blob --new-bundle-format"
+// files lie in the working directory and whose images in their registries.
+func stockCommands(repository string, s sign.Signature, o sign.Origin, images []string) []string {
+	const next = " \\\n  " // line of a command
+	format := " --new-bundle-format"
 	if o.Timed {
-		check += " --use-signed-timestamps"
+		format += " --use-signed-timestamps"
 	}
-	check += " --bundle " + release.ChecksumsBundleName + " \\\n  "
-	out := []string{"sha256sum --check --ignore-missing " + release.ChecksumsName}
+	signer := ""
 	switch {
 	case s.Key != "" && o.Logged:
-		out = append(out, check+"--key cosign.pub "+release.ChecksumsName)
+		signer = "--key cosign.pub "
 	case s.Key != "":
-		out = append(out, check+"--insecure-ignore-tlog --key cosign.pub "+release.ChecksumsName)
+		signer = "--insecure-ignore-tlog --key cosign.pub "
 	case o.Logged: // GitHub's own instance keeps no log, which cosign asks for
-		out = append(out, fmt.Sprintf("%s--certificate-identity %s \\\n  --certificate-oidc-issuer %s %s", check, quoted(s.SAN), sign.Issuer, release.ChecksumsName))
+		signer = fmt.Sprintf("--certificate-identity %s%s--certificate-oidc-issuer %s ", quoted(s.SAN), next, sign.Issuer)
+	}
+	workflow := ""
+	if foreign := foreignWorkflow(repository, s); foreign != "" {
+		workflow = next + "--signer-workflow " + quoted(strings.TrimPrefix(foreign, gitHubURL))
+	}
+	out := []string{"sha256sum --check --ignore-missing " + release.ChecksumsName}
+	if signer != "" {
+		out = append(out, "cosign verify-blob"+format+" --bundle "+release.ChecksumsBundleName+next+signer+release.ChecksumsName)
 	}
 	if s.Key == "" {
-		attested := fmt.Sprintf("gh attestation verify %s --repo %s --bundle %s", release.ChecksumsName, quoted(repository), release.ProvenanceName)
-		if workflow := foreignWorkflow(repository, s); workflow != "" {
-			attested += " \\\n  --signer-workflow " + quoted(strings.TrimPrefix(workflow, gitHubURL))
+		out = append(out, fmt.Sprintf("gh attestation verify %s --repo %s --bundle %s%s", release.ChecksumsName, quoted(repository), release.ProvenanceName, workflow))
+	}
+	for _, image := range images {
+		if signer != "" {
+			out = append(out, "cosign verify"+format+next+signer+quoted(image))
+		} else {
+			out = append(out, fmt.Sprintf("gh attestation verify %s --repo %s --bundle-from-oci%s", quoted("oci://"+image), quoted(repository), workflow))
 		}
-		out = append(out, attested)
 	}
 	return out
 }

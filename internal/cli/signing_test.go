@@ -20,20 +20,20 @@ func TestCommands(t *testing.T) {
 		stock     []string
 	}{
 		"own workflow": {sign.Signature{SAN: own, Ref: "refs/tags/v1.2.3"}, nil, sign.Origin{Logged: true},
-			"pgo-release verify octo/hello@v1.2.3", []string{"--certificate-identity " + own + " ", "gh attestation verify checksums.txt --repo octo/hello --bundle provenance.sigstore.json"}},
+			"pgo-release verify octo/hello@v1.2.3", []string{"--certificate-identity " + own + " ", "gh attestation verify checksums.txt --repo octo/hello --bundle provenance.sigstore.json", "--certificate-oidc-issuer https://token.actions.githubusercontent.com ghcr.io/octo/hello:1.2.3"}},
 		"another's workflow": {sign.Signature{SAN: shared, Ref: "refs/tags/v1.2.3"}, nil, sign.Origin{Logged: true},
 			"pgo-release verify octo/hello@v1.2.3 --workflow https://github.com/octo/workflows/.github/workflows/go.yml",
 			[]string{"--certificate-identity " + shared + " ", "--signer-workflow octo/workflows/.github/workflows/go.yml"}},
 		"one with a longer name": {sign.Signature{SAN: "https://github.com/octo/hello-evil/.github/workflows/x.yml@refs/heads/main"}, nil, sign.Origin{},
-			"pgo-release verify octo/hello@v1.2.3 --workflow https://github.com/octo/hello-evil/.github/workflows/x.yml", []string{"--signer-workflow octo/hello-evil/.github/workflows/x.yml"}},
+			"pgo-release verify octo/hello@v1.2.3 --workflow https://github.com/octo/hello-evil/.github/workflows/x.yml", []string{"--signer-workflow octo/hello-evil/.github/workflows/x.yml", "gh attestation verify oci://ghcr.io/octo/hello:1.2.3 --repo octo/hello --bundle-from-oci"}},
 		"dispatched": {sign.Signature{SAN: own, Ref: "refs/heads/next"}, []string{"main", "next"}, sign.Origin{Logged: true},
 			"pgo-release verify octo/hello@v1.2.3 --branches next", nil},
 		"dispatched from the default branch": {sign.Signature{SAN: own, Ref: "refs/heads/main"}, nil, sign.Origin{Logged: true},
 			"pgo-release verify octo/hello@v1.2.3", nil},
 		"key": {sign.Signature{Key: "x"}, nil, sign.Origin{Key: true, Logged: true},
-			"pgo-release verify octo/hello@v1.2.3 --key cosign.pub", []string{"--key cosign.pub checksums.txt"}},
+			"pgo-release verify octo/hello@v1.2.3 --key cosign.pub", []string{"--key cosign.pub checksums.txt", "cosign verify --new-bundle-format \\\n  --key cosign.pub ghcr.io/octo/hello:1.2.3"}},
 		"key without a log": {sign.Signature{Key: "x"}, nil, sign.Origin{Key: true},
-			"pgo-release verify octo/hello@v1.2.3 --key cosign.pub", []string{"--insecure-ignore-tlog --key cosign.pub checksums.txt"}},
+			"pgo-release verify octo/hello@v1.2.3 --key cosign.pub", []string{"--insecure-ignore-tlog --key cosign.pub checksums.txt", "--insecure-ignore-tlog --key cosign.pub ghcr.io/octo/hello:1.2.3"}},
 		"names that a shell would obey": {
 			sign.Signature{SAN: "https://github.com/octo/hello/.github/workflows/$(touch x).yml@refs/heads/a;b", Ref: "refs/heads/it's;rm -rf ~"},
 			[]string{"it's;rm -rf ~"}, sign.Origin{Logged: true}, `pgo-release verify octo/hello@v1.2.3 --branches 'it'\''s;rm -rf ~'`,
@@ -42,7 +42,7 @@ func TestCommands(t *testing.T) {
 		if got := ownCommand("octo/hello", "v1.2.3", c.signature, c.branches); got != c.own {
 			t.Errorf("%s: %s\nwant %s", name, got, c.own)
 		}
-		stock := strings.Join(stockCommands("octo/hello", c.signature, c.origin), "\n")
+		stock := strings.Join(stockCommands("octo/hello", c.signature, c.origin, []string{"ghcr.io/octo/hello:1.2.3"}), "\n")
 		for _, part := range c.stock {
 			if !strings.Contains(stock, part) {
 				t.Errorf("%s: %s\nwant %s", name, stock, part)

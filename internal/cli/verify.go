@@ -10,6 +10,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"github.com/org/pgo-release/internal/config"
 	"github.com/org/pgo-release/internal/engine"
 	"github.com/org/pgo-release/internal/github"
 	"github.com/org/pgo-release/internal/image"
@@ -31,7 +32,8 @@ func (a *app) verifyCommand() *cobra.Command {
 		Long: `Checks a published release, or a directory that holds the files of one: checksums,
 signature, provenance, SBOMs, the build information of every binary, the image; with
 --rebuild it makes all of it again from what the provenance records, and compares. Of a
-file or an image, it checks what attest left beside it. Exits 0 only when all holds.`,
+file or an image, it checks what attest left beside it. The images of a release are read
+from their registries; --image none leaves them out. Exits 0 only when all holds.`,
 		Example: `  pgo-release verify owner/repo@v1.2.3
   pgo-release verify dist --repository owner/repo --trusted-root dist/rehearsal/trusted_root.json`,
 		Args: cobra.ExactArgs(1),
@@ -65,7 +67,11 @@ func (a *app) verifyDir(ctx context.Context, dir string) error {
 			return err
 		}
 	}
-	if name := a.values.String("image"); name != "" {
+	switch name := a.values.String("image"); name {
+	case config.NoImage:
+		claim.Images = nil
+	case "":
+	default:
 		claim.Images = []engine.ClaimedImage{{Reference: name + ":" + claim.Version}}
 	}
 	return a.verify(ctx, dir, dir, claim)
@@ -122,7 +128,11 @@ func (a *app) verifyRelease(ctx context.Context, repository, tag string) (err er
 		Repository: repository, Tag: tag, Version: versionOf(tag), Commit: commit,
 		Unsigned: a.values.String("sign") == plan.SignNone, All: a.values.String("sign") == plan.SignAll, Page: true,
 	}
-	if name := a.values.String("image"); name != "" {
+	switch name := a.values.String("image"); name {
+	case config.NoImage:
+	case "":
+		claim.Named = true
+	default:
 		claim.Images = []engine.ClaimedImage{{Reference: name + ":" + claim.Version}}
 	}
 	if claim.Branches = a.values.List("branches"); len(claim.Branches) == 0 && !claim.Unsigned {
@@ -184,7 +194,11 @@ func (a *app) verify(ctx context.Context, what, dir string, claim engine.Claim) 
 	if err := conclusion(what, findings); err != nil || claim.Unsigned {
 		return err
 	}
-	return a.printStock(claim.Repository, proven.signature, sign.OriginOf(bundle))
+	var images []string
+	for _, i := range inRegistries(claim, proven.statement) {
+		images = append(images, i.Reference)
+	}
+	return a.printStock(claim.Repository, proven.signature, sign.OriginOf(bundle), images)
 }
 
 // trustsOf are what the bundles of a release are verified with, one by one: what is missing
@@ -227,11 +241,11 @@ func readBundle(dir, name string) ([]byte, error) {
 }
 
 // printStock says how to check the same with other people's tools.
-func (a *app) printStock(repository string, signature sign.Signature, origin sign.Origin) error {
+func (a *app) printStock(repository string, signature sign.Signature, origin sign.Origin, images []string) error {
 	if a.values.Bool("json") || a.values.Bool("quiet") {
 		return nil
 	}
-	return a.print("\nthe same with stock tools, beside the files\n\n" + strings.Join(stockCommands(repository, signature, origin), "\n") + "\n")
+	return a.print("\nthe same with stock tools, beside the files\n\n" + strings.Join(stockCommands(repository, signature, origin, images), "\n") + "\n")
 }
 
 // ownRepository is the repository of the project in the working directory.

@@ -6,6 +6,9 @@ import (
 	"github.com/org/pgo-release/internal/plan"
 )
 
+// NoImage is the value of the option image for no image at all.
+const NoImage = "none"
+
 // Apply puts the options that were given on top of the file's configuration. Platforms
 // that were given replace those of every build; an image that was given is made even
 // where the file skips it. cfg itself is not changed.
@@ -21,7 +24,11 @@ func Apply(cfg plan.Config, v Values) plan.Config {
 			cfg.Builds[i].Platforms = nil
 		}
 	}
-	if image := v.String("image"); image != "" {
+	switch image := v.String("image"); image {
+	case "":
+	case NoImage:
+		cfg.Image.Skip = true
+	default:
 		cfg.Image.Repository, cfg.Image.Skip = image, false
 	}
 	if sign := v.String("sign"); sign != "" {

@@ -72,7 +72,7 @@ func Options() []Option {
 			Commands: append(slices.Clone(judging), cmdNotes, cmdVerify, cmdAttest),
 			Help:     "Repository on GitHub as OWNER/NAME; without it, the one that the remote origin names"},
 		{Name: "image", Input: "image", Kind: KindString, Commands: []string{cmdPlan, cmdBuild, cmdRehearse, cmdRelease, cmdVerify},
-			Help: "Repository of the container image, such as ghcr.io/owner/app"},
+			Help: "Repository of the container image, such as ghcr.io/owner/app, or none"},
 		{Name: "plain-http", Input: "plain-http", Kind: KindBool, Default: "false", Commands: append(slices.Clone(planning), cmdVerify, cmdAttest),
 			Help: "Reach registries of images without TLS; those on this machine are in any case"},
 		{Name: "draft", Input: "draft", Kind: KindBool, Default: "false", Commands: []string{cmdPlan, cmdRehearse, cmdRelease},

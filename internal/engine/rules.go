@@ -301,11 +301,24 @@ func (c *checking) binaries(ctx context.Context) {
 }
 
 func (c *checking) images(ctx context.Context) {
-	for _, image := range c.claim.Images {
+	list := slices.Clone(c.claim.Images)
+	if c.claim.Named && c.stated != nil {
+		list = append(list, c.stated.claims()...)
+	}
+	for _, image := range list {
 		if ctx.Err() == nil {
 			c.image(ctx, image)
 		}
 	}
+}
+
+// claims are the images that a statement names, in their registries.
+func (s Statement) claims() []ClaimedImage {
+	var out []ClaimedImage
+	for _, i := range s.Images {
+		out = append(out, ClaimedImage{Reference: i.Repository + "@" + string(i.Digest), Digest: i.Digest})
+	}
+	return out
 }
 
 func (c *checking) image(ctx context.Context, image ClaimedImage) {

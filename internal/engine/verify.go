@@ -34,6 +34,7 @@ type Claim struct {
 	All        bool           // every file has a bundle of its own
 	Page       bool           // the directory holds what a release page holds; else it is an output directory
 	Images     []ClaimedImage // that are looked at
+	Named      bool           // those that the statement names are looked at as well, in their registries
 }
 
 // ClaimedImage is an image that a release is expected to have.
