@@ -53,6 +53,9 @@ Nothing is changed. The exit code is 3 when the version may not be released.`,
 		} else {
 			err = a.print(c.text())
 		}
+		if err == nil && c.Rejected() == nil { // else the rejection is the summary
+			err = a.summarise("Check", c.text(), map[string]string{"tag": c.Tag, "previous-tag": c.Previous})
+		}
 		if err != nil {
 			return err
 		}

@@ -48,7 +48,7 @@ const (
 func Main(ctx context.Context, w World) int {
 	a := &app{World: w}
 	root := a.root()
-	root.SetArgs(w.Args)
+	root.SetArgs(a.arguments())
 	defer func() {
 		for _, r := range a.redactors {
 			r.Flush()
@@ -74,6 +74,15 @@ func Main(ctx context.Context, w World) int {
 		_ = actions.Summary(rejectedSummary(rejection)) // the error was said already
 	}
 	return exitCode(ctx, err)
+}
+
+// arguments are those of the process. The action's mode is the first one, and empty where
+// a workflow passes an empty input on.
+func (a *app) arguments() []string {
+	if _, inActions := action.Detect(a.getenv, io.Discard); inActions && len(a.Args) == 1 && a.Args[0] == "" {
+		return config.Modes()[:1]
+	}
+	return a.Args
 }
 
 // advise adds a hint for what can go wrong anywhere.
@@ -159,6 +168,9 @@ Without any configuration, and without Docker.`,
 			return root.Help()
 		}
 		hint := "see pgo-release --help"
+		if _, inActions := action.Detect(a.getenv, io.Discard); inActions {
+			return release.Misuse("", "mode %q: want %s", args[0], strings.Join(config.Modes(), " or "))
+		}
 		if near := root.SuggestionsFor(args[0]); len(near) > 0 {
 			hint = "did you mean " + near[0] + "?"
 		}

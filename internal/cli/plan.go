@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"runtime"
 	"runtime/debug"
+	"strconv"
 
 	"github.com/spf13/cobra"
 
@@ -46,6 +47,11 @@ printed is the value that release executes.`,
 			text += "\nnotes, from the messages of commits\n  " + notes.New(s.notesInput(p, s.plan.Verdict)).Outline() + "\n"
 		}
 		if err := a.print(text); err != nil {
+			return err
+		}
+		if err := a.summarise("Plan", text, map[string]string{
+			"version": s.plan.Version, "tag": s.plan.Tag, "previous-tag": s.plan.Verdict.Previous, "prerelease": strconv.FormatBool(s.plan.Verdict.Prerelease),
+		}); err != nil {
 			return err
 		}
 		return reject(s.plan.Verdict)

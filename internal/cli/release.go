@@ -3,6 +3,7 @@ package cli
 import (
 	"context"
 	"fmt"
+	"path/filepath"
 
 	"github.com/spf13/cobra"
 
@@ -125,7 +126,7 @@ func (a *app) gitHub(r plan.Repository) (*github.Client, error) {
 
 // tellRunner sets the outputs of the action and writes the job's summary.
 func (s *session) tellRunner(actions *action.Runner, report dist.Report) error {
-	outputs, err := outputsOf(s.plan, report, string(s.dist))
+	outputs, err := outputsOf(s.plan, report, filepath.ToSlash(string(s.dist)))
 	if err != nil {
 		return err
 	}

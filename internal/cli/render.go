@@ -4,14 +4,18 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"io"
+	"path"
 	"slices"
 	"strconv"
 	"strings"
 
+	"github.com/org/pgo-release/internal/action"
 	"github.com/org/pgo-release/internal/dist"
 	"github.com/org/pgo-release/internal/engine"
 	"github.com/org/pgo-release/internal/notes"
 	"github.com/org/pgo-release/internal/plan"
+	"github.com/org/pgo-release/internal/release"
 	"github.com/org/pgo-release/internal/ui"
 	"github.com/org/pgo-release/internal/version"
 )
@@ -114,7 +118,7 @@ func outputsOf(p plan.Plan, r dist.Report, dir string) (map[string]string, error
 		"version": r.Version, "tag": r.Tag, "previous-tag": p.Verdict.Previous,
 		"prerelease": strconv.FormatBool(p.Verdict.Prerelease), "latest": strconv.FormatBool(p.Verdict.Latest && !r.Release.Draft),
 		"release-url": r.Release.URL, "release-id": strconv.FormatInt(r.Release.ID, 10),
-		"assets": string(assets), "dist": dir, "image": "", "image-digest": "", "images": string(images),
+		"assets": string(assets), "dist": dir, "checksums": path.Join(dir, release.ChecksumsName), "notes": path.Join(dir, release.NotesName), "image": "", "image-digest": "", "images": string(images),
 	}
 	if len(r.Images) > 0 {
 		first := r.Images[0]
@@ -124,6 +128,28 @@ func outputsOf(p plan.Plan, r dist.Report, dir string) (map[string]string, error
 		}
 	}
 	return out, nil
+}
+
+// summarise shows a result for people on the page of the run, and sets outputs; outside
+// of Actions it does nothing.
+func (a *app) summarise(title, text string, outputs map[string]string) error {
+	actions, inActions := action.Detect(a.getenv, io.Discard)
+	if !inActions {
+		return nil
+	}
+	if err := actions.Outputs(outputs); err != nil {
+		return err
+	}
+	return actions.Summary("## " + title + "\n\n" + fenced(a.reporter.Inert(text)) + "\n")
+}
+
+// fenced is a text as a block of code, whatever is in it.
+func fenced(text string) string {
+	fence := "```"
+	for strings.Contains(text, fence) {
+		fence += "`"
+	}
+	return fence + "text\n" + strings.TrimRight(text, "\n") + "\n" + fence
 }
 
 // rejectedSummary is a version that may not be released, in the job's summary.

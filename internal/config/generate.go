@@ -53,7 +53,7 @@ func ActionYAML() ([]byte, error) {
 		{Key: "inputs", Value: inputs},
 		{Key: "outputs", Value: outputs},
 		{Key: "runs", Value: yaml.MapSlice{
-			{Key: "using", Value: "docker"}, {Key: "image", Value: "Dockerfile"}, {Key: "args", Value: []string{"release"}},
+			{Key: "using", Value: "docker"}, {Key: "image", Value: "Dockerfile"}, {Key: "args", Value: []string{"${{ inputs." + modeOption + " }}"}},
 		}},
 	})
 	if err != nil {
@@ -68,11 +68,17 @@ func OptionTable() string {
 	out.WriteString("| flag | input | variable | for | what |\n|---|---|---|---|---|\n")
 	for _, o := range Options() {
 		flag := "`--" + o.Name + "`"
+		if o.Action {
+			flag = ""
+		}
 		if o.Short != "" {
 			flag += ", `-" + o.Short + "`"
 		}
 		commands := "all"
-		if o.Commands != nil {
+		switch {
+		case o.Action:
+			commands = "the action"
+		case o.Commands != nil:
 			commands = strings.Join(o.Commands, ", ")
 		}
 		help := o.Help

@@ -31,6 +31,7 @@ type Option struct {
 	Kind         Kind     //
 	Choices      []string // the values there are; nil: any
 	Secret       bool     // never printed
+	Action       bool     // of the action alone: the command line says it otherwise
 	Commands     []string // that take it; nil: all
 }
 
@@ -54,12 +55,20 @@ const (
 	cmdAttest   = "attest"
 )
 
+// Modes are the commands that the action runs, the default one first.
+func Modes() []string { return []string{cmdRelease, cmdCheck, cmdPlan, cmdRehearse} }
+
+// modeOption is the input of the action that says which command it runs.
+const modeOption = "mode"
+
 // Options is the table, in the order of help: what is released, how, with what
 // rights, then what every command has. The caller may change the slice.
 func Options() []Option {
 	planning := []string{cmdPlan, cmdBuild, cmdRehearse, cmdRelease}
 	judging := append([]string{cmdCheck}, planning...)
 	what := []Option{
+		{Name: modeOption, Input: modeOption, InputDefault: cmdRelease, Kind: KindString, Choices: Modes(), Action: true, Commands: []string{},
+			Help: "What the action does: release, check whether the version may be released or which one comes next, plan, or rehearse"},
 		{Name: "tag", Input: "tag", Kind: KindString, Commands: append(slices.Clone(judging), cmdVerify),
 			Help: "Version tag to release, such as v1.2.3, or auto for the one that comes next; without it, the tag that points at the commit; or the one that a directory to verify is of"},
 		{Name: "environment", Input: "environment", Kind: KindString, Commands: planning,
@@ -171,7 +180,9 @@ func Outputs() []Output {
 		{"image", "Image with its exact version as tag, or with its digest where it has no such tag; empty without an image"},
 		{"image-digest", "Digest of the image index, as sha256 and 64 hexadecimal digits; empty without an image"},
 		{"images", "JSON array of the images, each with repository, digest, platforms and tags"},
-		{"assets", "JSON array of the release's assets, each with name, digest and size"},
+		{"assets", "JSON array of the release's assets, each with name, kind, platform, size and sha256"},
+		{"checksums", "File with the digests of archives and SBOMs, relative to the workspace"},
+		{"notes", "File with the release notes, relative to the workspace"},
 		{"dist", "Directory of the files that were made, relative to the workspace"},
 	}
 }
