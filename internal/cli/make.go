@@ -69,7 +69,12 @@ func (s *session) maker() engine.Maker {
 			if err != nil {
 				return err
 			}
-			return s.toolchain.Compile(ctx, src.Module, u, s.plan.Module.Vendored, !s.plan.Snapshot, absolute)
+			err = s.toolchain.Compile(ctx, src.Module, u, s.plan.Module.Vendored, !s.plan.Snapshot, absolute)
+			var failure *gobuild.Failure
+			if errors.As(err, &failure) {
+				failure.Module = s.plan.Module.Dir
+			}
+			return err
 		},
 		Inspect: inspect,
 		Archive: func(ctx context.Context, u plan.Unit, path string, entries []engine.Entry) (release.File, error) {

@@ -77,6 +77,9 @@ func (s *session) rehearse(ctx context.Context) (_ dist.Report, err error) {
 		return dist.Report{}, err
 	}
 	report, err := s.publish(ctx, o)
+	if err == nil {
+		err = s.tellRunner(ctx, o, report, true)
+	}
 	if err != nil {
 		return dist.Report{}, err
 	}

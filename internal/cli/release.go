@@ -3,12 +3,10 @@ package cli
 import (
 	"context"
 	"fmt"
-	"path/filepath"
 
 	"github.com/spf13/cobra"
 
 	"github.com/org/pgo-release/internal/action"
-	"github.com/org/pgo-release/internal/dist"
 	"github.com/org/pgo-release/internal/engine"
 	"github.com/org/pgo-release/internal/github"
 	"github.com/org/pgo-release/internal/plan"
@@ -42,10 +40,8 @@ failed half-way is finished by running the same command again.`,
 		if err != nil {
 			return err
 		}
-		if inActions {
-			if err := s.tellRunner(actions, report); err != nil {
-				return err
-			}
+		if err := s.tellRunner(ctx, o, report, false); err != nil {
+			return err
 		}
 		if err := s.conclude(report); err != nil || a.values.Bool("json") {
 			return err
@@ -122,16 +118,4 @@ func (a *app) gitHub(r plan.Repository) (*github.Client, error) {
 			a.reporter.Progress(task.Event{Phase: "check", Task: "history", State: task.Note, Text: text})
 		},
 	})
-}
-
-// tellRunner sets the outputs of the action and writes the job's summary.
-func (s *session) tellRunner(actions *action.Runner, report dist.Report) error {
-	outputs, err := outputsOf(s.plan, report, filepath.ToSlash(string(s.dist)))
-	if err != nil {
-		return err
-	}
-	if err := actions.Outputs(outputs); err != nil {
-		return err
-	}
-	return actions.Summary(summary(s.plan, report))
 }

@@ -1,23 +1,18 @@
 package cli
 
 import (
+	"cmp"
 	"encoding/json"
 	"errors"
 	"fmt"
-	"io"
 	"path"
-	"slices"
 	"strconv"
 	"strings"
 
-	"github.com/org/pgo-release/internal/action"
 	"github.com/org/pgo-release/internal/dist"
 	"github.com/org/pgo-release/internal/engine"
-	"github.com/org/pgo-release/internal/notes"
 	"github.com/org/pgo-release/internal/plan"
 	"github.com/org/pgo-release/internal/release"
-	"github.com/org/pgo-release/internal/ui"
-	"github.com/org/pgo-release/internal/version"
 )
 
 // printJSON writes a result as indented JSON.
@@ -122,72 +117,8 @@ func outputsOf(p plan.Plan, r dist.Report, dir string) (map[string]string, error
 	}
 	if len(r.Images) > 0 {
 		first := r.Images[0]
-		out["image"], out["image-digest"] = first.Repository+"@"+string(first.Digest), string(first.Digest)
-		if exact := first.Repository + ":" + r.Version; slices.Contains(first.Tags, exact) {
-			out["image"] = exact
-		}
+		out["image-digest"] = string(first.Digest)
+		out["image"] = cmp.Or(exactTag(first, r.Version), first.Repository+"@"+string(first.Digest))
 	}
 	return out, nil
-}
-
-// summarise shows a result for people on the page of the run, and sets outputs; outside
-// of Actions it does nothing.
-func (a *app) summarise(title, text string, outputs map[string]string) error {
-	actions, inActions := action.Detect(a.getenv, io.Discard)
-	if !inActions {
-		return nil
-	}
-	if err := actions.Outputs(outputs); err != nil {
-		return err
-	}
-	return actions.Summary("## " + title + "\n\n" + fenced(a.reporter.Inert(text)) + "\n")
-}
-
-// fenced is a text as a block of code, whatever is in it.
-func fenced(text string) string {
-	fence := "```"
-	for strings.Contains(text, fence) {
-		fence += "`"
-	}
-	return fence + "text\n" + strings.TrimRight(text, "\n") + "\n" + fence
-}
-
-// rejectedSummary is a version that may not be released, in the job's summary.
-func rejectedSummary(r *version.Rejection) string {
-	var text strings.Builder
-	text.WriteString("## Not released\n\n| rule | found | what is wrong | accepted instead |\n|---|---|---|---|\n")
-	for _, f := range r.Findings {
-		fmt.Fprintf(&text, "| %s | %s | %s | %s |\n", f.Code, notes.Escape(f.Found), notes.Escape(f.Rule), notes.Escape(f.Want))
-	}
-	return text.String()
-}
-
-// summary is the job's summary in Markdown. Every name in it was checked by the plan.
-func summary(p plan.Plan, r dist.Report) string {
-	var text strings.Builder
-	fmt.Fprintf(&text, "## %s %s\n\n[%s](%s)\n\n", r.Project, r.Version, r.Release.URL, r.Release.URL)
-	if r.Release.Draft {
-		fmt.Fprintf(&text, "> [!NOTE]\n> **A draft**, made for %s: nobody sees it who may not write here.\n\n", p.Environment)
-	}
-	if p.Sign == plan.SignNone {
-		text.WriteString("> [!WARNING]\n> **Not signed**: nobody is able to check where this release comes from.\n\n")
-	}
-	text.WriteString("| artifact | platform | size | SHA-256 |\n|---|---|---:|---|\n")
-	for _, a := range r.Artifacts {
-		platform := ""
-		if a.Target != nil {
-			platform = a.Target.String()
-		}
-		fmt.Fprintf(&text, "| `%s` | %s | %s | `%s` |\n", a.Name, platform, ui.Size(a.Size), a.SHA256)
-	}
-	for _, i := range r.Images {
-		fmt.Fprintf(&text, "\n`%s@%s`\n", i.Repository, i.Digest)
-		for _, tag := range i.Tags {
-			fmt.Fprintf(&text, "- `%s`\n", tag)
-		}
-		if i.Private {
-			fmt.Fprintf(&text, "\n> [!IMPORTANT]\n> **The package `%s` is private**: %s\n", i.Repository, visibility(p.Repository, i.Repository))
-		}
-	}
-	return text.String()
 }

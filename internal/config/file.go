@@ -7,6 +7,7 @@ import (
 	"io"
 	"io/fs"
 	"os"
+	"path/filepath"
 	"reflect"
 	"unicode/utf8"
 
@@ -117,8 +118,23 @@ func (s source) wrong(at *token.Position, hint, format string, args ...any) erro
 	if at == nil {
 		return release.Misuse(hint, "%s: %s", s.path, message)
 	}
-	return release.Misuse(hint, "%s:%d:%d: %s%s", s.path, at.Line, at.Column, message, s.excerpt(at))
+	return release.Misuse(hint, "%w", &mistake{
+		place: release.Place{File: filepath.ToSlash(s.path), Line: at.Line, Column: at.Column, Text: message}, path: s.path, excerpt: s.excerpt(at),
+	})
 }
+
+// mistake is what is wrong at a place of the file.
+type mistake struct {
+	place         release.Place
+	path, excerpt string
+}
+
+func (m *mistake) Error() string {
+	return fmt.Sprintf("%s:%d:%d: %s%s", m.path, m.place.Line, m.place.Column, m.place.Text, m.excerpt)
+}
+
+// Places gives the place.
+func (m *mistake) Places() []release.Place { return []release.Place{m.place} }
 
 // explain is wrong for an error of the YAML library.
 func (s source) explain(err error) error {

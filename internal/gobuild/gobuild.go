@@ -10,8 +10,11 @@ import (
 	"fmt"
 	"maps"
 	"os"
+	"path"
 	"path/filepath"
+	"regexp"
 	"slices"
+	"strconv"
 	"strings"
 
 	"github.com/org/pgo-release/internal/plan"
@@ -89,6 +92,7 @@ func (t Toolchain) Environ() []string { return t.run.Environ() }
 type Failure struct {
 	Unit   string // "hello for linux/amd64"
 	Output string // what the go command printed, whole
+	Module string // directory of the module, relative to the repository
 	Err    error
 }
 
@@ -98,6 +102,24 @@ func (f *Failure) Error() string {
 
 // Unwrap gives the cause.
 func (f *Failure) Unwrap() error { return f.Err }
+
+// compilerLine is how the compiler and the linker write what is wrong in a file.
+var compilerLine = regexp.MustCompile(`(?m)^(?:\./)?([^\s:][^:\n]*\.go):([0-9]+):(?:([0-9]+):)? (.+)$`)
+
+// Places are the lines of the module's files that the compiler complains of, relative to
+// the repository.
+func (f *Failure) Places() []release.Place {
+	var out []release.Place
+	for _, m := range compilerLine.FindAllStringSubmatch(f.Output, -1) {
+		line, err := strconv.Atoi(m[2])
+		if err != nil || !filepath.IsLocal(m[1]) { // a file of another module is not the user's
+			continue
+		}
+		column, _ := strconv.Atoi(m[3])
+		out = append(out, release.Place{File: path.Join(f.Module, m[1]), Line: line, Column: column, Text: m[4]})
+	}
+	return out
+}
 
 // Hint is for the failures whose output does not say what to do.
 func (f *Failure) Hint() string {

@@ -312,6 +312,21 @@ func TestCompileFails(t *testing.T) {
 	if release.HintOf(err) != "" {
 		t.Errorf("hint %q", release.HintOf(err))
 	}
+	failure.Module = "services/api"
+	places := release.PlacesOf(err)
+	if first := (release.Place{File: "services/api/cmd/app/main.go", Line: 4, Column: 2, Text: "undefined: undefineda"}); len(places) != len(lines) || places[0] != first {
+		t.Errorf("places %+v, want %d and first %+v", places, len(lines), first)
+	}
+}
+
+// Places are lines of the module's own files.
+func TestPlaces(t *testing.T) {
+	f := &gobuild.Failure{Module: ".", Output: "# example.com/app\n./main.go:3:1: a: b\nmain.go:4: no column\n../other/x.go:1:2: elsewhere\n" +
+		"/root/go/pkg/mod/example.com/x@v1/x.go:1:2: elsewhere\nmain.go:99999999999999999999:1: x\nnot a place\n"}
+	want := []release.Place{{File: "main.go", Line: 3, Column: 1, Text: "a: b"}, {File: "main.go", Line: 4, Text: "no column"}}
+	if got := f.Places(); !slices.Equal(got, want) {
+		t.Errorf("%+v, want %+v", got, want)
+	}
 }
 
 func TestCompileHints(t *testing.T) {

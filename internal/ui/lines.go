@@ -1,10 +1,12 @@
 package ui
 
 import (
+	"fmt"
 	"slices"
 	"strings"
 	"unicode"
 
+	"github.com/org/pgo-release/internal/release"
 	"github.com/org/pgo-release/internal/task"
 )
 
@@ -175,6 +177,26 @@ func below(text string) string {
 // commandData escapes the data of a workflow command, as the runner decodes it.
 func commandData(text string) string {
 	return strings.NewReplacer("%", "%25", "\r", "%0D", "\n", "%0A", "##[", "# #[").Replace(text)
+}
+
+// maxPlaces is how many places of an error are annotated: GitHub shows ten annotations of
+// a kind for a step.
+const maxPlaces = 9
+
+// annotate shows what is wrong at the lines that it is about, beside the code.
+func (r *Reporter) annotate(places []release.Place) {
+	for _, p := range places[:min(len(places), maxPlaces)] {
+		column := ""
+		if p.Column > 0 {
+			column = fmt.Sprintf(",col=%d", p.Column)
+		}
+		r.print(fmt.Sprintf("::error file=%s,line=%d%s,title=pgo-release::%s\n", property(p.File), p.Line, column, commandData(Clean(r.secrets.Hide(p.Text)))))
+	}
+}
+
+// property is the value of a property of a command to the runner.
+func property(text string) string {
+	return strings.NewReplacer(":", "%3A", ",", "%2C").Replace(commandData(Clean(text)))
 }
 
 // pad fills a text up to a number of columns.

@@ -73,6 +73,7 @@ type Reporter struct {
 	names   int      // columns of the longest task's name so far
 	outputs []string // texts of several lines that failures were reported with
 	group   string   // of Actions; empty: none is open
+	spans   []Span   // of the tasks that ended
 	screen  screen   // of Live
 	stop    chan struct{}
 	drawing sync.WaitGroup
@@ -154,9 +155,25 @@ func (r *Reporter) follow(e task.Event) {
 			if r.running[at].counted {
 				r.ended[e.Phase]++
 			}
+			r.spans = append(r.spans, Span{Phase: e.Phase, Task: e.Task, Start: r.running[at].since.Sub(r.start), End: r.options.Now().Sub(r.start)})
 			r.running = slices.Delete(r.running, at, at+1)
 		}
 	}
+}
+
+// Span is when a task went on, from the start of the run.
+type Span struct {
+	Phase, Task string
+	Start, End  time.Duration
+}
+
+// Timeline are the tasks that ended so far, in the order in which they began.
+func (r *Reporter) Timeline() []Span {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	out := slices.Clone(r.spans)
+	slices.SortStableFunc(out, func(a, b Span) int { return cmp.Compare(a.Start, b.Start) })
+	return out
 }
 
 // Close ends the live lines and the open group. What is reported afterwards is written
@@ -209,8 +226,9 @@ func (r *Reporter) Error(err error) {
 			text += "\nhint: " + hint
 		}
 		r.endGroup()
+		r.annotate(release.PlacesOf(err))
 		title := cmp.Or(release.TitleOf(err), "pgo-release")
-		r.print("::error title=" + commandData(title) + "::" + commandData(text) + "\n")
+		r.print("::error title=" + property(title) + "::" + commandData(text) + "\n")
 		return
 	}
 	for _, output := range r.outputs {
