@@ -7,6 +7,7 @@ import (
 	"os"
 	"path/filepath"
 	"reflect"
+	"slices"
 	"strings"
 	"testing"
 
@@ -59,6 +60,21 @@ func TestGenerated(t *testing.T) {
 		t.Fatal("README.md has no place for the table of options")
 	}
 	generated(t, path, fmt.Appendf(nil, "%s%s%s%s%s", before, begin, config.OptionTable(), end, after))
+}
+
+// README shows the workflow that is linted.
+func TestWorkflowInReadme(t *testing.T) {
+	readme, err := os.ReadFile(filepath.Join("..", "..", "README.md"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	workflow, err := os.ReadFile(filepath.Join("..", "..", "testdata", "workflows", "release.yml"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if !bytes.Contains(readme, slices.Concat([]byte("```yaml\n"), workflow, []byte("```\n"))) {
+		t.Error("README.md shows another workflow than testdata/workflows/release.yml")
+	}
 }
 
 func TestParse(t *testing.T) {
