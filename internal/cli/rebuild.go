@@ -153,7 +153,7 @@ func (s *session) findToolchain(ctx context.Context) error {
 	local := allowed == "local" || allowed == "path" || strings.HasSuffix(allowed, "+path")
 	return task.Track(ctx, s.reporter.Progress, engine.PhaseRebuild, "toolchain", 0, func(stage func(string)) (_ string, err error) {
 		stage("finding " + s.plan.Toolchain)
-		s.toolchain, err = gobuild.ProbeVersion(ctx, s.runner, s.plan.Toolchain, local)
+		s.toolchain, err = gobuild.ProbeVersion(ctx, s.fetching(s.runner), s.plan.Toolchain, local)
 		return s.toolchain.Version, err
 	})
 }

@@ -106,12 +106,13 @@ func (a *app) read(ctx context.Context, tag string) (*session, error) {
 		s.facts, err = s.repo.Facts(shared, s.config.Tag)
 		return err
 	})
-	group.Go(func() (err error) { s.toolchain, err = gobuild.Probe(shared, s.runner, s.dir); return err })
+	modules := a.fetching(s.runner)
+	group.Go(func() (err error) { s.toolchain, err = gobuild.Probe(shared, modules, s.dir); return err })
 	if err := group.Wait(); err != nil {
 		return nil, err
 	}
 	if s.facts.Commit != s.facts.Head && !s.config.Snapshot { // which may ask for another toolchain
-		if s.toolchain, err = gobuild.ProbeFor(ctx, s.runner, s.facts.Go); err != nil {
+		if s.toolchain, err = gobuild.ProbeFor(ctx, modules, s.facts.Go); err != nil {
 			return nil, err
 		}
 	}
@@ -127,4 +128,22 @@ func (a *app) readConfig() (plan.Config, error) {
 		return plan.Config{}, err
 	}
 	return config.Apply(cfg, a.values), nil
+}
+
+// fetching is the runner of the go command, which may need modules that are not public.
+func (a *app) fetching(r run.Runner) run.Runner {
+	if patterns := a.values.String("private-modules"); patterns != "" {
+		r = r.With("GOPRIVATE=" + patterns)
+	}
+	if token := a.values.String("private-token"); token != "" {
+		header := repo.Authorise(r, "https://github.com", token)
+		for _, variable := range header { // the token has another form in it
+			_, value, _ := strings.Cut(variable, "=")
+			if _, encoded, ok := strings.Cut(value, "basic "); ok {
+				a.hide(encoded)
+			}
+		}
+		r = r.With(header...)
+	}
+	return r
 }

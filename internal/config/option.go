@@ -106,6 +106,10 @@ func Options() []Option {
 		{Name: "upload-url", Env: "GITHUB_UPLOAD_URL", Kind: KindString, Commands: []string{cmdRelease, cmdVerify},
 			Help: "Address that assets are uploaded to; without it, the one that belongs to the API"},
 	}, signingOptions(), []Option{
+		{Name: "private-modules", Input: "private-modules", Env: "GOPRIVATE", Kind: KindString, Commands: append(slices.Clone(judging), cmdVerify),
+			Help: "Patterns of modules that no public proxy has, as GOPRIVATE takes them, such as github.com/owner/*"},
+		{Name: "private-token", Input: "private-token", Kind: KindString, Secret: true, Commands: append(slices.Clone(judging), cmdVerify),
+			Help: "Token that the go command fetches private modules from github.com with"},
 		{Name: "directory", Short: "C", Input: "working-directory", Kind: KindDirectory, Default: ".",
 			Help: "Directory of the Go module"},
 		{Name: "config", Input: "config", Kind: KindFile, Default: DefaultFile, Commands: append(slices.Clone(judging), cmdNotes),

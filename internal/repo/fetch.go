@@ -77,7 +77,7 @@ func fetch(ctx context.Context, base run.Runner, from Remote, commit, dir string
 	args := []string{"fetch", "--quiet", "--depth=1", "--no-tags", "--no-write-fetch-head", "--no-auto-gc", "origin", commit}
 	_, err := git(ctx, base, dir, args...)
 	if err != nil && from.Token != "" && strings.HasPrefix(from.Server, "https://") && ctx.Err() == nil {
-		_, err = git(ctx, base.With(authorise(base, from.Server, from.Token)...), dir, args...)
+		_, err = git(ctx, base.With(Authorise(base, from.Server, from.Token)...), dir, args...)
 	}
 	if err != nil {
 		return err

@@ -33,7 +33,7 @@ func (r *Repo) Deepen(ctx context.Context, token string) error {
 	_, err := r.gitTop(ctx, args...)
 	if err != nil && token != "" && ctx.Err() == nil {
 		// Not before: a second header beside the one that a checkout left is refused.
-		_, err = git(ctx, r.git.With(authorise(r.git, "https://github.com", token)...), r.top, args...)
+		_, err = git(ctx, r.git.With(Authorise(r.git, "https://github.com", token)...), r.top, args...)
 	}
 	if err != nil {
 		return release.Reject("give the job the whole history: actions/checkout with fetch-depth: 0; or git fetch --unshallow --tags",
@@ -42,8 +42,10 @@ func (r *Repo) Deepen(ctx context.Context, token string) error {
 	return nil
 }
 
-// authorise are the variables that make git show a token to a server.
-func authorise(git run.Runner, server, token string) []string {
+// Authorise are the variables that make git show a token to a server, such as
+// https://github.com, beside what git's environment configures otherwise. The token is on
+// no disk and in no address then.
+func Authorise(git run.Runner, server, token string) []string {
 	n := configured(git)
 	header := "AUTHORIZATION: basic " + base64.StdEncoding.EncodeToString([]byte("x-access-token:"+token))
 	return []string{
