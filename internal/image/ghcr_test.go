@@ -162,6 +162,19 @@ func TestGHCR(t *testing.T) {
 			t.Errorf("published: %t; public: %t, %v; read by anybody: %v", published, public, err, reading)
 		}
 	}
+	// Some refuse as early as that.
+	server.Inject(func(next http.Handler) http.Handler {
+		return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+			if r.URL.Path != "/token" {
+				next.ServeHTTP(w, r)
+				return
+			}
+			w.WriteHeader(http.StatusUnauthorized)
+		})
+	})
+	if public, err := image.Public(t.Context(), img.Reference(), access); err != nil || public {
+		t.Errorf("without a token for anybody: %t, %v", public, err)
+	}
 	server.Inject(func(http.Handler) http.Handler {
 		return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) { w.WriteHeader(http.StatusTeapot) })
 	})
