@@ -80,8 +80,9 @@ var (
 		"config": {"plan", "release", "notes"},
 
 		"rehearsal":          {"rehearsal/hub", "rehearsal/registry", "rehearsal/sigstore", "plan", "release", "history", "version"},
-		"rehearsal/hub":      {"plan", "release", "history"},
-		"rehearsal/registry": {},
+		"rehearsal/answer":   {},
+		"rehearsal/hub":      {"rehearsal/answer", "plan", "release", "history"},
+		"rehearsal/registry": {"rehearsal/answer"},
 		"rehearsal/sigstore": {},
 
 		"cli": slices.Concat(domain, workers, []string{"engine", "config", "rehearsal"}),

@@ -3,6 +3,8 @@ package hub
 import (
 	"net/http"
 	"slices"
+
+	"github.com/org/pgo-release/internal/rehearsal/answer"
 )
 
 // Inject puts a fault before every request that comes from now on, on all three
@@ -33,25 +35,12 @@ func (s *Server) watch(next http.Handler) http.Handler {
 			handler = fault(next)
 		}
 		call := Call{Method: r.Method, Path: r.URL.Path, Query: r.URL.RawQuery, Token: s.issuedTo(r)}
-		answer := &recorder{ResponseWriter: w, record: func(status int) {
+		answer.Record(w, func(status int) {
 			call.Status = status
 			s.watching.Lock()
 			defer s.watching.Unlock()
 			s.calls = append(s.calls, call)
-		}}
-		completed := false
-		defer func() {
-			if answer.recorded {
-				return
-			}
-			if completed {
-				answer.note(http.StatusOK)
-			} else {
-				answer.note(0)
-			}
-		}()
-		s.serve(handler, answer, r)
-		completed = true
+		}, func(w http.ResponseWriter) { s.serve(handler, w, r) })
 	})
 }
 
@@ -67,35 +56,3 @@ func (s *Server) serve(handler http.Handler, w http.ResponseWriter, r *http.Requ
 	}
 	handler.ServeHTTP(w, r)
 }
-
-// recorder notes the status before the client can see it, so that whoever has an
-// answer finds it in Calls.
-type recorder struct {
-	http.ResponseWriter
-	record   func(status int)
-	recorded bool
-}
-
-func (r *recorder) note(status int) {
-	if !r.recorded {
-		r.recorded = true
-		r.record(status)
-	}
-}
-
-// WriteHeader notes a final status.
-func (r *recorder) WriteHeader(status int) {
-	if status >= 200 {
-		r.note(status)
-	}
-	r.ResponseWriter.WriteHeader(status)
-}
-
-// Write notes the status that is meant when none was written.
-func (r *recorder) Write(p []byte) (int, error) {
-	r.note(http.StatusOK)
-	return r.ResponseWriter.Write(p)
-}
-
-// Unwrap lets http.ResponseController reach the connection.
-func (r *recorder) Unwrap() http.ResponseWriter { return r.ResponseWriter }

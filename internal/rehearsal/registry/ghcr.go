@@ -114,7 +114,7 @@ func (a *access) admit(next http.Handler) http.Handler {
 		case repository == "": // nobody's, so that every token will do
 			next.ServeHTTP(w, r)
 		case !named.MatchString(repository):
-			answer(w, r, http.StatusBadRequest, "NAME_INVALID", "invalid repository name")
+			problem(w, r, http.StatusBadRequest, "NAME_INVALID", "invalid repository name")
 		case held.anonymous && actions == push:
 			denied(w, r)
 		case !a.allows(held, repository, actions):
@@ -169,14 +169,14 @@ func challenge(w http.ResponseWriter, r *http.Request, repository, actions strin
 	}
 	w.Header().Set("WWW-Authenticate", fmt.Sprintf(`Bearer realm=%q,service="ghcr.io",scope=%q`,
 		scheme+"://"+r.Host+"/token", "repository:"+repository+":"+actions))
-	answer(w, r, http.StatusUnauthorized, "UNAUTHORIZED", "authentication required")
+	problem(w, r, http.StatusUnauthorized, "UNAUTHORIZED", "authentication required")
 }
 
 // exchange gives a token.
 func (a *access) exchange(w http.ResponseWriter, r *http.Request) {
 	if r.Method != http.MethodGet { // clients that would rather POST try GET then
 		w.Header().Set("Allow", http.MethodGet)
-		answer(w, r, http.StatusMethodNotAllowed, "UNSUPPORTED", "the operation is unsupported")
+		problem(w, r, http.StatusMethodNotAllowed, "UNSUPPORTED", "the operation is unsupported")
 		return
 	}
 	given := grant{anonymous: r.Header.Get("Authorization") == "", scopes: map[string][]string{}}
@@ -185,7 +185,7 @@ func (a *access) exchange(w http.ResponseWriter, r *http.Request) {
 	known := a.passwords[password]
 	a.guard.Unlock()
 	if !given.anonymous && !known {
-		answer(w, r, http.StatusForbidden, "DENIED", "denied")
+		problem(w, r, http.StatusForbidden, "DENIED", "denied")
 		return
 	}
 	for _, asked := range r.URL.Query()["scope"] {
@@ -217,7 +217,7 @@ func limited(next http.Handler) http.Handler {
 		// A length need not be given, and nothing of a refused chunk may be stored.
 		start, err := io.ReadAll(io.LimitReader(r.Body, maxChunk+1))
 		if err == nil && len(start) > maxChunk {
-			answer(w, r, http.StatusRequestedRangeNotSatisfiable, "REQUESTED_RANGE_NOT_SATISFIABLE",
+			problem(w, r, http.StatusRequestedRangeNotSatisfiable, "REQUESTED_RANGE_NOT_SATISFIABLE",
 				"the request body is too large and exceeds the maximum permissible limit of 4.00MiB")
 			return
 		}

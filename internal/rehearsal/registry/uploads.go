@@ -6,6 +6,8 @@ import (
 	"net/http"
 	"path"
 	"slices"
+
+	"github.com/org/pgo-release/internal/rehearsal/answer"
 )
 
 // Upload is the upload of a blob that a client completed.
@@ -35,12 +37,12 @@ func (s *Server) count(next http.Handler) http.Handler {
 		counted := r.Clone(r.Context())
 		body := &counter{ReadCloser: r.Body}
 		counted.Body = body
-		next.ServeHTTP(&recorder{ResponseWriter: w, record: func(status int) {
+		answer.Record(w, func(status int) {
 			if status == http.StatusCreated || status == http.StatusAccepted {
 				_, _ = io.Copy(io.Discard, body) // the store leaves what it has already
 				s.note(r, body.read)
 			}
-		}}, counted)
+		}, func(w http.ResponseWriter) { next.ServeHTTP(w, counted) })
 	})
 }
 

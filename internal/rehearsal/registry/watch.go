@@ -6,6 +6,8 @@ import (
 	"net/http"
 	"regexp"
 	"slices"
+
+	"github.com/org/pgo-release/internal/rehearsal/answer"
 )
 
 // Call is a request that was answered.
@@ -65,11 +67,11 @@ func (s *Server) refuse(next http.Handler) http.Handler {
 
 // denied refuses a push.
 func denied(w http.ResponseWriter, r *http.Request) {
-	answer(w, r, http.StatusForbidden, "DENIED", "permission_denied: write_package")
+	problem(w, r, http.StatusForbidden, "DENIED", "permission_denied: write_package")
 }
 
-// answer ends a request with an error of the distribution specification.
-func answer(w http.ResponseWriter, r *http.Request, status int, code, message string) {
+// problem ends a request with an error of the distribution specification.
+func problem(w http.ResponseWriter, r *http.Request, status int, code, message string) {
 	// An answer to half of a request would cut the connection under the client.
 	_, _ = io.Copy(io.Discard, r.Body)
 	w.Header().Set("Content-Type", "application/json")
@@ -87,46 +89,10 @@ func (s *Server) watch(w http.ResponseWriter, r *http.Request) {
 		handler = fault(handler)
 	}
 	call := Call{Method: r.Method, Path: r.URL.Path}
-	answered := &recorder{ResponseWriter: w, record: func(status int) {
+	answer.Record(w, func(status int) {
 		call.Status = status
 		s.watching.Lock()
 		defer s.watching.Unlock()
 		s.calls = append(s.calls, call)
-	}}
-	status := 0
-	defer func() { answered.note(status) }()
-	handler.ServeHTTP(answered, r)
-	status = http.StatusOK
+	}, func(w http.ResponseWriter) { handler.ServeHTTP(w, r) })
 }
-
-// recorder notes the status before the client can see it, so that whoever has an
-// answer finds it in Calls.
-type recorder struct {
-	http.ResponseWriter
-	record   func(status int)
-	recorded bool
-}
-
-func (r *recorder) note(status int) {
-	if !r.recorded {
-		r.recorded = true
-		r.record(status)
-	}
-}
-
-// WriteHeader notes a final status.
-func (r *recorder) WriteHeader(status int) {
-	if status >= 200 {
-		r.note(status)
-	}
-	r.ResponseWriter.WriteHeader(status)
-}
-
-// Write notes the status that is meant when none was written.
-func (r *recorder) Write(p []byte) (int, error) {
-	r.note(http.StatusOK)
-	return r.ResponseWriter.Write(p)
-}
-
-// Unwrap lets http.ResponseController reach the connection.
-func (r *recorder) Unwrap() http.ResponseWriter { return r.ResponseWriter }
