@@ -83,8 +83,8 @@ func (r registry) Attach(ctx context.Context, img release.Image) error {
 	return nil
 }
 
-func (r registry) Free(ctx context.Context, img release.Image, version string) error {
-	return image.Free(ctx, img, version, r.access)
+func (r registry) Free(ctx context.Context, img release.Image, tags []string) error {
+	return image.Free(ctx, img, tags, r.access)
 }
 
 func (r registry) Tag(ctx context.Context, img release.Image, version string, tags []string) ([]string, error) {

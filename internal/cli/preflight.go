@@ -69,8 +69,11 @@ func (s *session) looked(ctx context.Context, name string, look func() (string, 
 func (s *session) pushable(ctx context.Context, access image.Access) error {
 	errs := make([]error, len(s.plan.Images))
 	for i, p := range s.plan.Images {
-		if errs[i] = image.CheckPush(ctx, p.Repository, access); errs[i] == nil && slices.Contains(p.Tags, s.plan.Version) {
-			errs[i] = image.CheckTag(ctx, p.Repository, s.plan.Version, s.plan.Commit, access)
+		errs[i] = image.CheckPush(ctx, p.Repository, access)
+		for _, tag := range p.Tags {
+			if errs[i] == nil && version.IsExact(tag) {
+				errs[i] = image.CheckTag(ctx, p.Repository, tag, s.plan.Commit, access)
+			}
 		}
 	}
 	return together(errs)

@@ -47,8 +47,8 @@ type Registry interface {
 	Push(ctx context.Context, image release.Image) error
 	// Attach stores the image's bundles beside it.
 	Attach(ctx context.Context, image release.Image) error
-	// Free demands that the tag, which is an exact version, names this image or nothing.
-	Free(ctx context.Context, image release.Image, version string) error
+	// Free demands that those of the tags that are exact versions name this image or nothing.
+	Free(ctx context.Context, image release.Image, tags []string) error
 	// Tag makes tags name the pushed image, and gives those that do as full references,
 	// sorted. One that names a newer version stays.
 	Tag(ctx context.Context, image release.Image, version string, tags []string) ([]string, error)
@@ -115,7 +115,7 @@ func (s Shipper) ship(ctx context.Context, page Page, p plan.Plan, images []rele
 	}
 	for i, image := range images {
 		receipt.Images = append(receipt.Images, release.Pushed{Repository: image.Repository, Digest: image.Digest})
-		if err := s.push(ctx, image, p.Images[i].Tags, p.Version); err != nil {
+		if err := s.push(ctx, image, p.Images[i].Tags); err != nil {
 			return receipt, false, err
 		}
 	}
@@ -141,16 +141,14 @@ func (s Shipper) ship(ctx context.Context, page Page, p plan.Plan, images []rele
 }
 
 // push stores an image and what is stated about it, where nobody is led to it.
-func (s Shipper) push(ctx context.Context, image release.Image, tags []string, version string) error {
+func (s Shipper) push(ctx context.Context, image release.Image, tags []string) error {
 	return task.Track(ctx, s.Progress, PhaseShip, imageTask(image), 0, func(stage func(string)) (string, error) {
 		stage("pushing")
 		if err := s.Registry.Push(ctx, image); err != nil {
 			return "", err
 		}
-		if slices.Contains(tags, version) {
-			if err := s.Registry.Free(ctx, image, version); err != nil {
-				return "", err
-			}
+		if err := s.Registry.Free(ctx, image, tags); err != nil {
+			return "", err
 		}
 		stage("attaching")
 		return image.Reference(), s.Registry.Attach(ctx, image)

@@ -190,10 +190,12 @@ func (w *world) Push(ctx context.Context, image release.Image) error {
 	})
 }
 
-func (w *world) Free(ctx context.Context, image release.Image, version string) error {
+func (w *world) Free(ctx context.Context, image release.Image, tags []string) error {
 	return w.do(ctx, free, func() error {
-		if at := w.tags[image.Repository+":"+version]; at != "" && at != string(image.Digest) {
-			return errors.New("tagging: it names another image")
+		for _, tag := range tags {
+			if at := w.tags[image.Repository+":"+tag]; at != "" && at != string(image.Digest) {
+				return errors.New("tagging: it names another image")
+			}
 		}
 		return nil
 	})

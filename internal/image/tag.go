@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"net/http"
 	"slices"
+	"strings"
 
 	"github.com/google/go-containerregistry/pkg/name"
 	v1 "github.com/google/go-containerregistry/pkg/v1"
@@ -28,19 +29,23 @@ func (e *TakenError) Error() string {
 	return fmt.Sprintf("%q names another image, %s: an exact version is never moved", e.Reference, e.Digest)
 }
 
-// Free demands that a tag, which is an exact version, names the image or nothing. The error
-// is a release.Problem around a *TakenError where it names another one.
-func Free(ctx context.Context, img release.Image, tag string, a Access) error {
-	reference := img.Repository + ":" + tag
-	there, err := Digest(ctx, reference, a)
-	var missing *NotFoundError
-	switch {
-	case errors.As(err, &missing):
-		return nil
-	case err != nil:
-		return err
-	case there != img.Digest:
-		return taken(reference, there)
+// Free demands that those of the tags that are exact versions name the image or nothing.
+// The error is a release.Problem around a *TakenError where one names another image.
+func Free(ctx context.Context, img release.Image, tags []string, a Access) error {
+	for _, tag := range tags {
+		if !version.IsExact(tag) {
+			continue
+		}
+		reference := img.Repository + ":" + tag
+		there, err := Digest(ctx, reference, a)
+		var missing *NotFoundError
+		switch {
+		case errors.As(err, &missing):
+		case err != nil:
+			return err
+		case there != img.Digest:
+			return taken(reference, there)
+		}
 	}
 	return nil
 }
@@ -56,12 +61,12 @@ type Tagged struct {
 	Newer     string // version that it goes on naming, because that is a later one; empty: it names the image
 }
 
-// Tag lets tags name the image that was pushed, all at once, and returns what became of
-// each, sorted by reference. Tags that name it already are not written again. The tag
-// that is the image's exact version is never taken from another image: that is the error
-// of Free. Tags that follow the versions (version.IsLine) are not moved back: where one
-// names a later version than the image's, it stays. Any other tag is moved.
-func Tag(ctx context.Context, img release.Image, exact string, tags []string, a Access) ([]Tagged, error) {
+// Tag lets tags name the image that was pushed, and returns what became of each, sorted by
+// reference. Tags that name it already are not written again. Exact versions are written
+// first, and never taken from another image: that is the error of Free. Tags that follow
+// the versions (version.IsLine) are not moved back: where one names a later version of
+// its line, of the same source, it stays. Any other tag is moved.
+func Tag(ctx context.Context, img release.Image, number string, tags []string, a Access) ([]Tagged, error) {
 	ctx, cancel := context.WithTimeout(ctx, callTimeout)
 	defer cancel()
 	ref, err := a.digest(img.Repository, img.Digest)
@@ -74,7 +79,7 @@ func Tag(ctx context.Context, img release.Image, exact string, tags []string, a 
 			return nil, fmt.Errorf("tagging image %q: %w", ref, err)
 		}
 	}
-	t := tagger{exact: exact}
+	t := tagger{version: number}
 	options := a.options(ctx, ref.Context())
 	if t.puller, err = remote.NewPuller(options...); err == nil {
 		t.pusher, err = remote.NewPusher(options...)
@@ -85,15 +90,38 @@ func Tag(ctx context.Context, img release.Image, exact string, tags []string, a 
 	if t.index, err = t.puller.Get(ctx, ref); err != nil {
 		return nil, explain("tagging image", ref, err)
 	}
-	return t.all(ctx, names)
+	if t.source, err = label(t.index, sourceLabel); err != nil {
+		return nil, explain("tagging image", ref, err)
+	}
+	// When an exact version is taken, no other tag has moved.
+	exact, others := []name.Tag{}, []name.Tag{}
+	for _, n := range names {
+		if version.IsExact(n.TagStr()) {
+			exact = append(exact, n)
+		} else {
+			others = append(others, n)
+		}
+	}
+	first, err := t.all(ctx, exact)
+	if err != nil {
+		return nil, err
+	}
+	rest, err := t.all(ctx, others)
+	if err != nil {
+		return nil, err
+	}
+	out := append(first, rest...)
+	slices.SortFunc(out, func(a, b Tagged) int { return cmp.Compare(a.Reference, b.Reference) })
+	return slices.Compact(out), nil
 }
 
 // tagger is one call of Tag.
 type tagger struct {
-	exact  string
-	index  *remote.Descriptor
-	puller *remote.Puller
-	pusher *remote.Pusher
+	version string // of the image
+	source  string // that the image says
+	index   *remote.Descriptor
+	puller  *remote.Puller
+	pusher  *remote.Pusher
 }
 
 // all moves the tags, a few at a time.
@@ -111,8 +139,7 @@ func (t tagger) all(ctx context.Context, names []name.Tag) ([]Tagged, error) {
 	if err := group.Wait(); err != nil {
 		return nil, err
 	}
-	slices.SortFunc(out, func(a, b Tagged) int { return cmp.Compare(a.Reference, b.Reference) })
-	return slices.Compact(out), nil
+	return out, nil
 }
 
 // tag moves one tag, unless it is to stay; newer is the version that it names then.
@@ -124,15 +151,29 @@ func (t tagger) tag(ctx context.Context, tag name.Tag) (newer string, err error)
 		return "", explain("tagging image", tag, err)
 	case there.Digest == t.index.Digest:
 		return "", nil
-	case tag.TagStr() == t.exact:
+	case version.IsExact(tag.TagStr()):
 		return "", taken(tag.String(), release.Digest(there.Digest.String()))
 	case version.IsLine(tag.TagStr()):
-		// What cannot be read says no version, and is overwritten.
-		if named := label(there, versionLabel); version.After(named, t.exact) {
-			return named, nil
+		named, err := t.ahead(tag, there)
+		if named != "" || err != nil {
+			return named, explain("tagging image", tag, err)
 		}
 	}
 	return "", explain("tagging image", tag, t.pusher.Put(ctx, tag, t.index))
+}
+
+// ahead is the later version that a tag names; empty where it names none. An image of
+// another source is of another line, whatever it says: it may be a base that was tagged.
+func (t tagger) ahead(tag name.Tag, there *remote.Descriptor) (string, error) {
+	named, err := label(there, versionLabel)
+	if err != nil || !version.Ahead(tag.TagStr(), named, t.version) {
+		return "", err
+	}
+	source, err := label(there, sourceLabel)
+	if source != "" && t.source != "" && !strings.EqualFold(source, t.source) {
+		return "", err
+	}
+	return named, err
 }
 
 // missing tells whether a registry has nothing there.
@@ -146,37 +187,57 @@ func missing(err error) bool {
 const (
 	versionLabel  = "org.opencontainers.image.version"
 	revisionLabel = "org.opencontainers.image.revision"
+	sourceLabel   = "org.opencontainers.image.source"
 )
 
 // label is what an image, which anybody may have made, says of itself: in its annotations,
-// or in the labels of its first platform. It is empty where it says nothing.
-func label(d *remote.Descriptor, name string) string {
+// or in the labels of its first platform. It is empty where it says nothing, or is no
+// image that could.
+func label(d *remote.Descriptor, name string) (string, error) {
 	var img v1.Image
 	var err error
-	if d.MediaType.IsIndex() {
+	switch {
+	case d.MediaType.IsIndex():
 		var index v1.ImageIndex
 		var m *v1.IndexManifest
 		if index, err = d.ImageIndex(); err == nil {
 			m, err = index.IndexManifest()
 		}
 		if err != nil {
-			return ""
+			return "", err
 		}
-		if said := m.Annotations[name]; said != "" || len(m.Manifests) == 0 {
-			return said
+		if said := m.Annotations[name]; said != "" || len(m.Manifests) == 0 || !m.Manifests[0].MediaType.IsImage() {
+			return said, nil
 		}
 		img, err = index.Image(m.Manifests[0].Digest)
-	} else {
+	case d.MediaType.IsImage():
 		img, err = d.Image()
+	default:
+		return "", nil
+	}
+	var config *v1.ConfigFile
+	if err == nil {
+		config, err = configOf(img)
+	}
+	if missing(err) {
+		return "", nil
 	}
 	if err != nil {
-		return ""
+		return "", err
 	}
-	config, err := img.ConfigFile()
+	return config.Config.Labels[name], nil
+}
+
+// configOf reads a configuration, which may be anybody's.
+func configOf(img v1.Image) (*v1.ConfigFile, error) {
+	m, err := img.Manifest()
 	if err != nil {
-		return ""
+		return nil, err
 	}
-	return config.Config.Labels[name]
+	if m.Config.Size < 0 || m.Config.Size > maxDocument {
+		return nil, fmt.Errorf("configuration of %d bytes; %d are read at most", m.Config.Size, maxDocument)
+	}
+	return img.ConfigFile()
 }
 
 // CheckTag demands that a tag, which is an exact version, names nothing in a repository, or
@@ -197,7 +258,11 @@ func CheckTag(ctx context.Context, repository, tag, commit string, a Access) err
 	if err != nil {
 		return err
 	}
-	if label(there, revisionLabel) != commit {
+	made, err := label(there, revisionLabel)
+	if err != nil {
+		return explain("reading image", ref, err)
+	}
+	if made != commit {
 		return taken(ref.String(), release.Digest(there.Digest.String()))
 	}
 	return nil

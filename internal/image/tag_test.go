@@ -113,7 +113,7 @@ func TestExactVersions(t *testing.T) {
 	r := newRegistry(t)
 	img := r.version(t, "1.2.3")
 	for range 2 {
-		if err := errors.Join(Free(t.Context(), img, "1.2.3", Access{}), CheckTag(t.Context(), img.Repository, "1.2.3", "commit of 1.2.3", Access{})); err != nil {
+		if err := errors.Join(Free(t.Context(), img, []string{"1.2.3", "latest"}, Access{}), CheckTag(t.Context(), img.Repository, "1.2.3", "commit of 1.2.3", Access{})); err != nil {
 			t.Error(err)
 		}
 		if _, err := Tag(t.Context(), img, "1.2.3", []string{"1.2.3"}, Access{}); err != nil {
@@ -128,7 +128,7 @@ func TestExactVersions(t *testing.T) {
 	}
 	_, tagging := Tag(t.Context(), other, "1.2.3", []string{"1.2.3"}, Access{})
 	for what, err := range map[string]error{
-		"Tag": tagging, "Free": Free(t.Context(), other, "1.2.3", Access{}), "CheckTag": CheckTag(t.Context(), img.Repository, "1.2.3", "another", Access{}),
+		"Tag": tagging, "Free": Free(t.Context(), other, []string{"latest", "1.2.3"}, Access{}), "CheckTag": CheckTag(t.Context(), img.Repository, "1.2.3", "another", Access{}),
 	} {
 		var taken *TakenError
 		if !errors.As(err, &taken) || taken.Digest != img.Digest || taken.Reference != img.Repository+":1.2.3" ||
@@ -146,14 +146,14 @@ func TestExactVersions(t *testing.T) {
 	if err := CheckTag(t.Context(), img.Repository, "1.2.3", "another", Access{}); err != nil {
 		t.Errorf("a registry that does not say: %v", err)
 	}
-	if err := Free(t.Context(), other, "1.2.3", Access{}); release.ClassOf(err) != release.Authorisation {
+	if err := Free(t.Context(), other, []string{"latest", "1.2.3"}, Access{}); release.ClassOf(err) != release.Authorisation {
 		t.Errorf("a registry that does not say: %v", err)
 	}
 	r.handle = func(w http.ResponseWriter, req *http.Request) bool {
 		w.WriteHeader(http.StatusTeapot)
 		return true
 	}
-	if CheckTag(t.Context(), img.Repository, "1.2.3", "another", Access{}) == nil || Free(t.Context(), other, "1.2.3", Access{}) == nil {
+	if CheckTag(t.Context(), img.Repository, "1.2.3", "another", Access{}) == nil || Free(t.Context(), other, []string{"latest", "1.2.3"}, Access{}) == nil {
 		t.Error("no error from a registry that says something else")
 	}
 	if slices.ContainsFunc([]error{CheckTag(t.Context(), "no registry", "1", "c", Access{}), CheckTag(t.Context(), img.Repository, "a b", "c", Access{})}, func(err error) bool { return err == nil }) {
