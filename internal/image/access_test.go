@@ -156,6 +156,38 @@ func TestTokenGoesToGitHubAlone(t *testing.T) {
 	}
 }
 
+// A registry says itself where tokens are given out, and a base may be anybody's.
+func TestTokenIsNotShownElsewhere(t *testing.T) {
+	r := newRegistry(t)
+	sent := &recorder{}
+	r.handle = func(w http.ResponseWriter, _ *http.Request) bool {
+		w.Header().Set("WWW-Authenticate", `Bearer realm="https://auth.evil.example/token",service="x"`)
+		w.WriteHeader(http.StatusUnauthorized)
+		return true
+	}
+	inner := roundTripper(func(req *http.Request) (*http.Response, error) {
+		if req.URL.Host == r.host {
+			return http.DefaultTransport.RoundTrip(req)
+		}
+		return sent.RoundTrip(req)
+	})
+	_, err := Digest(t.Context(), r.host+"/octo/hello:1", Access{Token: "secret", Transport: inner})
+	if err == nil || slices.ContainsFunc(sent.sent, func(s string) bool { return strings.Contains(s, "secret") }) {
+		t.Errorf("error %v after %q", err, sent.sent)
+	}
+	// Whatever is asked for, ghcr.io is reached by TLS.
+	plain := &recorder{}
+	failing := roundTripper(func(req *http.Request) (*http.Response, error) {
+		if req.URL.Scheme == "https" {
+			return nil, errors.New("no TLS here")
+		}
+		return plain.RoundTrip(req)
+	})
+	if _, err := Digest(t.Context(), "ghcr.io/octo/hello:1", Access{Token: "secret", Insecure: true, Transport: failing}); err == nil || len(plain.sent) > 0 {
+		t.Errorf("error %v after %q", err, plain.sent)
+	}
+}
+
 func TestPlainHTTP(t *testing.T) {
 	t.Setenv("DOCKER_CONFIG", t.TempDir())
 	for _, host := range []string{"10.0.0.1:5000", "172.16.0.1", "192.168.1.1"} {

@@ -44,19 +44,19 @@ func resolve(ctx context.Context, base string, targets []release.Target, a Acces
 	}
 	d, err := remote.Get(ref, a.options(ctx, ref.Context())...)
 	if err != nil {
-		return plan.BaseFacts{}, explain("reading", ref, err)
+		return plan.BaseFacts{}, reaching(ref, err)
 	}
 	there, err := release.ParseDigest(d.Digest.String())
 	if err != nil {
 		return plan.BaseFacts{}, err
 	}
-	out := plan.BaseFacts{Base: plan.Base{Name: strings.TrimPrefix(parsed.Context().Name(), "index."), Digest: there}}
+	out := plan.BaseFacts{Base: plan.Base{Moving: !pinned, Name: plainly(parsed.Context()), Digest: there}}
 	if tag := parsed.Identifier(); strings.HasSuffix(named, ":"+tag) {
 		out.Name += ":" + tag
 	}
 	all, err := platformsOf(d)
 	if err != nil {
-		return plan.BaseFacts{}, explain("reading", ref, err)
+		return plan.BaseFacts{}, reaching(ref, err)
 	}
 	for _, t := range targets {
 		if _, ok := serving(all, t); ok {
@@ -64,6 +64,23 @@ func resolve(ctx context.Context, base string, targets []release.Target, a Acces
 		}
 	}
 	return out, nil
+}
+
+// plainly is a repository as people write it: Docker Hub's registry has another name.
+func plainly(r name.Repository) string {
+	if rest, ok := strings.CutPrefix(r.Name(), name.DefaultRegistry+"/"); ok {
+		return "docker.io/" + rest
+	}
+	return r.Name()
+}
+
+// reaching is explain for what is only read, by whoever may pull it.
+func reaching(ref name.Reference, err error) error {
+	err = explain("reading", ref, err)
+	if release.ClassOf(err) == release.Authorisation {
+		return release.Refuse("the base image must be public, or readable by who is logged in (docker login; docker/login-action in a workflow)", "%w", errors.Unwrap(err))
+	}
+	return err
 }
 
 // loosely completes names as the docker command does.
@@ -74,18 +91,15 @@ func (a Access) loosely() []name.Option {
 	return nil
 }
 
-// platformsOf are the images that a descriptor leads to, with their platforms.
+// platformsOf are the images that a descriptor leads to, with their platforms, which an
+// index may leave to their configurations; an index in an index counts, one in that does not.
 func platformsOf(d *remote.Descriptor) ([]v1.Descriptor, error) {
 	if d.MediaType.IsIndex() {
 		index, err := d.ImageIndex()
 		if err != nil {
 			return nil, err
 		}
-		m, err := index.IndexManifest()
-		if err != nil {
-			return nil, err
-		}
-		return slices.DeleteFunc(slices.Clone(m.Manifests), func(d v1.Descriptor) bool { return !d.MediaType.IsImage() || d.Platform == nil }), nil
+		return within(index, true)
 	}
 	if !d.MediaType.IsImage() {
 		return nil, fmt.Errorf("media type %.200q: want an image or an index", d.MediaType)
@@ -94,11 +108,61 @@ func platformsOf(d *remote.Descriptor) ([]v1.Descriptor, error) {
 	if err != nil {
 		return nil, err
 	}
-	config, err := img.ConfigFile()
+	one := v1.Descriptor{MediaType: d.MediaType, Digest: d.Digest, Size: d.Size}
+	if one.Platform, err = platformSaid(img); err == nil && one.Platform == nil {
+		err = errors.New("it does not say for which platform it is")
+	}
+	return []v1.Descriptor{one}, err
+}
+
+// within are the images of an index that say their platform.
+func within(index v1.ImageIndex, deeper bool) ([]v1.Descriptor, error) {
+	m, err := index.IndexManifest()
 	if err != nil {
 		return nil, err
 	}
-	return []v1.Descriptor{{MediaType: d.MediaType, Digest: d.Digest, Size: d.Size, Platform: config.Platform()}}, nil
+	if len(m.Manifests) > maxPlatforms {
+		return nil, fmt.Errorf("%d manifests; %d are read at most", len(m.Manifests), maxPlatforms)
+	}
+	var out []v1.Descriptor
+	for _, d := range m.Manifests {
+		switch {
+		case d.MediaType.IsIndex() && deeper:
+			inner, err := index.ImageIndex(d.Digest)
+			if err != nil {
+				return nil, err
+			}
+			more, err := within(inner, false)
+			if err != nil {
+				return nil, err
+			}
+			out = append(out, more...)
+			continue
+		case !d.MediaType.IsImage():
+			continue
+		case d.Platform == nil:
+			img, err := index.Image(d.Digest)
+			if err != nil {
+				return nil, err
+			}
+			if d.Platform, err = platformSaid(img); err != nil {
+				return nil, err
+			}
+		}
+		if d.Platform != nil {
+			out = append(out, d)
+		}
+	}
+	return out, nil
+}
+
+// platformSaid is what the configuration of an image says; nil where it says nothing.
+func platformSaid(img v1.Image) (*v1.Platform, error) {
+	config, err := configOf(img)
+	if err != nil || config.OS == "" || config.Architecture == "" {
+		return nil, err
+	}
+	return config.Platform(), nil
 }
 
 // serving finds the image that runs where one for the target does: of the same variant,
@@ -146,17 +210,19 @@ type foundation struct {
 
 // foundations read the base of an image for each of its platforms.
 func foundations(ctx context.Context, base plan.Base, targets []release.Target, a Access) ([]foundation, error) {
+	ctx, cancel := context.WithTimeout(ctx, callTimeout)
+	defer cancel()
 	ref, err := name.NewDigest(base.Reference(), a.loosely()...)
 	if err != nil {
 		return nil, err
 	}
 	d, err := remote.Get(ref, a.options(ctx, ref.Context())...)
 	if err != nil {
-		return nil, explain("reading the base image", ref, err)
+		return nil, reaching(ref, err)
 	}
 	all, err := platformsOf(d)
 	if err != nil {
-		return nil, explain("reading the base image", ref, err)
+		return nil, reaching(ref, err)
 	}
 	out := make([]foundation, len(targets))
 	for i, t := range targets {
@@ -169,7 +235,7 @@ func foundations(ctx context.Context, base plan.Base, targets []release.Target, 
 			out[i], err = foundationOf(img)
 		}
 		if err != nil {
-			return nil, explain("reading the base image", ref, err)
+			return nil, reaching(ref, err)
 		}
 	}
 	return out, nil
@@ -182,11 +248,14 @@ func foundationOf(img v1.Image) (foundation, error) {
 	if err != nil {
 		return foundation{}, err
 	}
-	config, err := img.ConfigFile()
+	config, err := configOf(img)
 	if err != nil {
 		return foundation{}, err
 	}
-	if len(m.Layers) != len(config.RootFS.DiffIDs) || len(m.Layers) >= maxLayers {
+	switch {
+	case len(m.Layers) >= maxLayers: // one comes on top
+		return foundation{}, release.Reject("name a base with fewer layers", "it has %d layers; container engines run at most %d", len(m.Layers), maxLayers)
+	case len(m.Layers) != len(config.RootFS.DiffIDs):
 		return foundation{}, fmt.Errorf("%d layers and %d digests of their content", len(m.Layers), len(config.RootFS.DiffIDs))
 	}
 	out := foundation{diffIDs: config.RootFS.DiffIDs, history: config.History}

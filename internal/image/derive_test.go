@@ -1,6 +1,8 @@
 package image
 
 import (
+	"bytes"
+	"encoding/json"
 	"fmt"
 	"os"
 	"path/filepath"
@@ -266,6 +268,101 @@ func TestBasesThatCannotBe(t *testing.T) {
 	if _, err := foundationOf(empty.Image); err == nil {
 		t.Error("a base without layers is taken")
 	}
+}
+
+// Real bases have many layers, and indexes leave out or nest what others write down.
+func TestBasesOfManyKinds(t *testing.T) {
+	r := newRegistry(t)
+	push := func(at string, index v1.ImageIndex) {
+		t.Helper()
+		ref, err := name.NewTag(r.host + at)
+		if err == nil {
+			err = remote.WriteIndex(ref, index)
+		}
+		if err != nil {
+			t.Fatal(err)
+		}
+	}
+	of := func(layers int64, config v1.ConfigFile) v1.Image {
+		t.Helper()
+		img, err := random.Image(10, layers)
+		if err != nil {
+			t.Fatal(err)
+		}
+		file, err := img.ConfigFile()
+		if err != nil {
+			t.Fatal(err)
+		}
+		config.RootFS = file.RootFS
+		if img, err = mutate.ConfigFile(img, &config); err != nil {
+			t.Fatal(err)
+		}
+		return img
+	}
+	amd64 := v1.ConfigFile{OS: "linux", Architecture: "amd64"}
+	bare := mutate.AppendManifests(empty.Index, mutate.IndexAddendum{Add: of(40, amd64)})
+	push("/lib/bare:1", bare)
+	push("/lib/nested:1", mutate.AppendManifests(empty.Index, mutate.IndexAddendum{Add: bare}))
+	for _, at := range []string{"/lib/bare:1", "/lib/nested:1"} {
+		img := built(t, r.based(t, at, "linux/amd64"))
+		if err := Push(t.Context(), img, Access{}, Access{}); err != nil {
+			t.Fatal(err)
+		}
+		if content, err := Inspect(t.Context(), img.Reference(), Access{}); err != nil || len(content.Platforms) != 1 {
+			t.Errorf("%s: %+v, %v", at, content, err)
+		}
+	}
+	push("/lib/long:1", mutate.AppendManifests(empty.Index, mutate.IndexAddendum{Add: of(maxLayers, amd64)}))
+	if _, err := build1(t.Context(), r.based(t, "/lib/long:1", "linux/amd64"), filepath.Join(t.TempDir(), "image")); release.ClassOf(err) != release.Rejected || !strings.Contains(err.Error(), "127 layers") {
+		t.Errorf("%v", err)
+	}
+	for at, img := range map[string]v1.Image{"/lib/nowhere:1": of(1, v1.ConfigFile{}), "/lib/large:1": claiming{of(1, amd64)}} {
+		ref, err := name.NewTag(r.host + at)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if err := remote.Write(ref, img); err != nil {
+			t.Fatal(err)
+		}
+		if _, err := Resolve(t.Context(), ref.String(), targets(t, "linux/amd64"), Access{}); err == nil || !strings.Contains(err.Error(), map[string]string{"/lib/nowhere:1": "for which platform", "/lib/large:1": "are read at most"}[at]) {
+			t.Errorf("%s: %v", at, err)
+		}
+	}
+	// Docker Hub's registry is not what people call it; others are.
+	ref, err := name.ParseReference("index.example.com/lib/base:1")
+	if err != nil || plainly(ref.Context()) != "index.example.com/lib/base" {
+		t.Errorf("%s, %v", plainly(ref.Context()), err)
+	}
+}
+
+// claiming is an image whose manifest says that its configuration is large.
+type claiming struct{ v1.Image }
+
+func (c claiming) Manifest() (*v1.Manifest, error) {
+	m, err := c.Image.Manifest()
+	if err != nil {
+		return nil, err
+	}
+	m = m.DeepCopy()
+	m.Config.Size = 1 << 40
+	return m, nil
+}
+
+func (c claiming) RawManifest() ([]byte, error) {
+	m, err := c.Manifest()
+	if err != nil {
+		return nil, err
+	}
+	return json.Marshal(m)
+}
+
+func (c claiming) Digest() (v1.Hash, error) {
+	raw, err := c.RawManifest()
+	if err != nil {
+		return v1.Hash{}, err
+	}
+	digest, _, err := v1.SHA256(bytes.NewReader(raw))
+	return digest, err
 }
 
 func TestFilesBesidePrograms(t *testing.T) {

@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"io/fs"
 	"maps"
+	"os"
 	"path/filepath"
 	"reflect"
 	"slices"
@@ -27,7 +28,7 @@ import (
 // What is read of an image at most; all of it is far beyond what Build makes.
 const (
 	maxPlatforms = 64
-	maxLayers    = 16
+	maxLayers    = 127     // of an image; Docker runs no more
 	maxDocument  = 4 << 20 // bytes of a manifest or a configuration
 	maxLayer     = 4 << 30 // bytes of a layer, compressed or not
 	maxEntries   = 100_000 // of a layer
@@ -109,6 +110,9 @@ func inspectLayout(ctx context.Context, dir string, digest release.Digest) (Cont
 	}
 	for _, d := range indexes {
 		if d.Digest == hash(digest) {
+			if err := small(store{dir}.path(d.Digest.Hex)); err != nil {
+				return Content{}, err
+			}
 			index, err := all.ImageIndex(d.Digest)
 			if err != nil {
 				return Content{}, err
@@ -127,6 +131,9 @@ func openLayout(dir string) (v1.ImageIndex, []v1.Descriptor, error) {
 	if err := onlyFiles(dir); err != nil {
 		return nil, nil, err
 	}
+	if err := small(filepath.Join(dir, "index.json")); err != nil {
+		return nil, nil, err
+	}
 	all, err := layout.ImageIndexFromPath(dir)
 	if err != nil {
 		return nil, nil, err
@@ -140,6 +147,15 @@ func openLayout(dir string) (v1.ImageIndex, []v1.Descriptor, error) {
 		return nil, nil, errors.New("want image indexes")
 	}
 	return all, top.Manifests, nil
+}
+
+// small demands of a file that is read whole that it may be.
+func small(path string) error {
+	info, err := os.Stat(path)
+	if err == nil && info.Size() > maxDocument {
+		err = fmt.Errorf("%q: %d bytes; %d are read at most", path, info.Size(), maxDocument)
+	}
+	return err
 }
 
 // onlyFiles refuses links and what would be waited for, before anything is opened.

@@ -66,7 +66,7 @@ func CheckPush(ctx context.Context, repository string, a Access) error {
 		inner = remote.DefaultTransport
 	}
 	for try := 1; ; try++ { // the library repeats no call of these
-		err = remote.CheckPushPermission(ref, a.keychain(parsed), bound{ctx, &guard{inner: inner, insecure: a.Insecure}})
+		err = remote.CheckPushPermission(ref, a.keychain(parsed), bound{ctx, &guard{inner, a.Insecure, a.Token}})
 		var e *transport.Error
 		switch {
 		case err == nil:
@@ -152,7 +152,7 @@ func (a Access) options(ctx context.Context, repository name.Repository) []remot
 	}
 	options := []remote.Option{
 		remote.WithContext(ctx),
-		remote.WithTransport(&guard{inner: inner, insecure: a.Insecure}),
+		remote.WithTransport(&guard{inner, a.Insecure, a.Token}),
 		remote.WithUserAgent("pgo-release"),
 		remote.WithJobs(jobs),
 	}
@@ -178,16 +178,23 @@ type only struct{ authn.Authenticator }
 func (o only) Resolve(authn.Resource) (authn.Authenticator, error) { return o.Authenticator, nil }
 
 // guard refuses plain HTTP where it was not asked for: the library would use it with
-// every host that looks like one of a private network, credentials included.
+// every host that looks like one of a private network, credentials included. To ghcr.io
+// it is never used. And it keeps GitHub's token from other hosts.
 type guard struct {
 	inner    http.RoundTripper
 	insecure bool
+	token    string // for ghcr.io and loopback alone
 }
 
 // RoundTrip implements http.RoundTripper.
 func (g *guard) RoundTrip(r *http.Request) (*http.Response, error) {
-	if r.URL.Scheme == "http" && !g.insecure && !loopback(r.URL.Host) {
+	own := r.URL.Host == ghcr || loopback(r.URL.Host)
+	if r.URL.Scheme == "http" && !loopback(r.URL.Host) && (!g.insecure || r.URL.Host == ghcr) {
 		return nil, fmt.Errorf("refusing plain HTTP to %q", r.URL.Host)
+	}
+	// A registry says itself where its tokens are given out.
+	if _, password, ok := r.BasicAuth(); ok && g.token != "" && password == g.token && !own {
+		return nil, fmt.Errorf("refusing to show GitHub's token to %q", r.URL.Host)
 	}
 	return g.inner.RoundTrip(r)
 }

@@ -13,6 +13,7 @@ import (
 	"path"
 	"path/filepath"
 	"slices"
+	"strings"
 	"time"
 
 	"github.com/google/go-containerregistry/pkg/name"
@@ -150,7 +151,7 @@ func load(img release.Image, arch string, missing map[v1.Hash]lacking) (loadable
 		}
 	}
 	for _, d := range top.Manifests {
-		if d.Digest == hash(img.Digest) {
+		if d.Digest == hash(img.Digest) && strings.HasPrefix(d.Annotations[nameNote], img.Repository+":") {
 			out.RepoTags = []string{d.Annotations[nameNote]}
 		}
 	}

@@ -72,6 +72,7 @@ type ImagePlan struct {
 type Base struct {
 	Name   string         `json:"name"` // as configured, without digest
 	Digest release.Digest `json:"digest"`
+	Moving bool           `json:"-"` // the configuration has no digest: what it names may change
 }
 
 // Reference is the base by its digest alone, which is what is fetched.
@@ -280,7 +281,12 @@ func (i *ImagePlan) programs(p Plan, cfg Image) error {
 // onBase decides what the image is built on.
 func (i *ImagePlan) onBase(base string, facts Facts) error {
 	if base == "" {
-		i.Workdir = cmp.Or(i.Workdir, nonrootHome)
+		if i.Workdir == "" {
+			i.Workdir = "/"
+			if i.User == nonroot || strings.HasPrefix(i.User, "nonroot") {
+				i.Workdir = nonrootHome // which others cannot enter
+			}
+		}
 		for _, id := range strings.Split(i.User, ":") {
 			if !slices.Contains([]string{"root", "nonroot"}, id) && !numeric.MatchString(id) {
 				return release.Misuse("name it by its number, or name a base that knows it", "configuration: image: user %q: there are root and nonroot", id)
@@ -297,7 +303,7 @@ func (i *ImagePlan) onBase(base string, facts Facts) error {
 			return release.Reject("name another base, or fewer platforms", "image base %s@%s: it has nothing for %s", found.Name, found.Digest, target)
 		}
 	}
-	i.Base = &Base{Name: found.Name, Digest: found.Digest}
+	i.Base = &found.Base
 	return nil
 }
 
@@ -314,6 +320,11 @@ func (i *ImagePlan) labels(p Plan, own map[string]string) (map[string]string, er
 	}
 	if i.Base != nil {
 		out[standard+"base.name"], out[standard+"base.digest"] = i.Base.Name, string(i.Base.Digest)
+	}
+	for _, name := range []string{"version", "revision", "base.name", "base.digest"} {
+		if _, ok := own[standard+name]; ok {
+			return nil, release.Misuse("leave it out: tags are moved by what it says", "configuration: image.labels: %q is set by the release", standard+name)
+		}
 	}
 	own, err := expandMap("image.labels", own, fieldsOf(p, release.Target{}))
 	maps.Copy(out, own)

@@ -68,6 +68,11 @@ func (i ImagePlan) checkFiles() error {
 			return fmt.Errorf("file %q: want an absolute path", f.Path)
 		case f.Path == BinDir, strings.HasPrefix(f.Path, BinDir+"/"), strings.HasPrefix(BinDir, f.Path+"/"):
 			return fmt.Errorf("file %q: %s is for programs", f.Path, BinDir)
+		case reservedPaths.MatchString(f.Path), i.Base == nil && baseFiles.MatchString(f.Path):
+			return fmt.Errorf("file %q: something else is there in a container", f.Path)
+		case i.Base != nil && owned.MatchString(f.Path):
+			// A layer says whose a directory is, for those below too.
+			return fmt.Errorf("file %q: on a base, directories there may belong to others; choose one below /etc, /opt, /srv or /usr", f.Path)
 		case strings.HasPrefix(path.Base(f.Path), ".wh."):
 			return fmt.Errorf("file %q: in a layer, that name removes another", f.Path)
 		case i.Base != nil && often.MatchString(f.Path):
@@ -92,6 +97,14 @@ func (i ImagePlan) checkFiles() error {
 
 // often are paths below what is a link in many images (https://wiki.debian.org/UsrMerge).
 var often = regexp.MustCompile(`^/(bin|sbin|lib|lib32|lib64|libx32|var/run|var/lock)/`)
+
+// The places where files cannot be, or whose directories may be others'.
+var (
+	reservedPaths = regexp.MustCompile(`^/(dev|proc|sys)(/|$)`)
+	owned         = regexp.MustCompile(`^/(home|root|run|tmp|var)(/|$)`)
+	// baseFiles are the directories of the product's base, and what lies below its files.
+	baseFiles = regexp.MustCompile(`^/(etc|etc/ssl|etc/ssl/certs|home|home/nonroot|root|tmp|usr|usr/share|usr/share/zoneinfo)$|^/etc/(passwd|group|nsswitch\.conf|ssl/certs/ca-certificates\.crt)/`)
+)
 
 // inImage tells whether a path is a plain absolute one.
 func inImage(name string) bool {

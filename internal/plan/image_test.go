@@ -102,6 +102,16 @@ func TestImages(t *testing.T) {
 	}
 }
 
+// Who is not the user whose home it is starts elsewhere.
+func TestWorkdir(t *testing.T) {
+	for user, want := range map[string]string{"": "/home/nonroot", "nonroot": "/home/nonroot", "root": "/", "1000:1000": "/"} {
+		p, err := plan.New(plan.Config{Platforms: []string{"linux/amd64"}, Image: plan.Image{User: user}}, facts())
+		if err != nil || p.Images[0].Workdir != want {
+			t.Errorf("%q starts in %+v, %v", user, p.Images, err)
+		}
+	}
+}
+
 func TestBases(t *testing.T) {
 	cfg := plan.Config{Image: plan.Image{Base: "b:1"}, Images: []plan.Image{{Base: "a:1"}, {}, {Base: "a:1"}}}
 	if got := cfg.Bases(); !slices.Equal(got, []string{"a:1", "b:1"}) {
@@ -150,6 +160,11 @@ func TestImagesThatCannotBe(t *testing.T) {
 		"file twice":        {with(func(i *plan.Image) { i.Files = map[string]string{"/x": "LICENSE", "/x/": "conf"} }), nil, "there is one inside of it", release.Usage},
 		"file and file":     {with(func(i *plan.Image) { i.Files = map[string]string{"/x": "LICENSE", "//x": "main.go"} }), nil, "there are two", release.Usage},
 		"file, link":        {with(func(i *plan.Image) { i.Files = map[string]string{"/lib/x": "LICENSE"} }), nil, "a link in many images", release.Usage},
+		"file, device":      {with(func(i *plan.Image) { i.Files = map[string]string{"/dev/x": "LICENSE"} }), nil, "something else is there", release.Usage},
+		"file, others'":     {with(func(i *plan.Image) { i.Files = map[string]string{"/home/app/x": "LICENSE"} }), nil, "may belong to others", release.Usage},
+		"file, a directory": {with(func(i *plan.Image) { i.Files, i.Base, i.User = map[string]string{"/etc/ssl": "LICENSE"}, "", "" }), nil, "something else is there", release.Usage},
+		"file below a file": {with(func(i *plan.Image) { i.Files, i.Base, i.User = map[string]string{"/etc/passwd/x": "LICENSE"}, "", "" }), nil, "something else is there", release.Usage},
+		"version's label":   {with(func(i *plan.Image) { i.Labels = map[string]string{"org.opencontainers.image.version": "v2026"} }), nil, "is set by the release", release.Usage},
 		"base unknown":      {with(func(i *plan.Image) { i.Base = "debian" }), nil, `base "debian": not known`, release.Usage},
 		"two of a name":     {plan.Image{}, []plan.Image{{}, {}}, "two go to ghcr.io/octo/app", release.Usage},
 		"one is skipped":    {plan.Image{}, []plan.Image{{}, {Skip: true}}, "cannot be skipped", release.Usage},

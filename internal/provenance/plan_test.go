@@ -97,7 +97,7 @@ func TestPlanKnowsEveryField(t *testing.T) {
 	for kind, known := range map[reflect.Type]int{
 		reflect.TypeFor[plan.Plan](): 22, reflect.TypeFor[plan.Module](): 3,
 		reflect.TypeFor[plan.Unit](): 10, reflect.TypeFor[plan.ImagePlan](): 14,
-		reflect.TypeFor[plan.Base](): 2, reflect.TypeFor[plan.ImageFile](): 2,
+		reflect.TypeFor[plan.Base](): 3, reflect.TypeFor[plan.ImageFile](): 2,
 	} {
 		if n := kind.NumField(); n != known {
 			t.Errorf("%s has %d fields, want %d: say in parametersOf and Plan what becomes of the new one", kind, n, known)

@@ -108,10 +108,11 @@ func (t Target) Env() []string {
 // variants that are the toolchain's default: linux/arm is linux/arm/v7, and
 // linux/amd64/v1 is linux/amd64.
 func (t Target) ImagePlatform() string {
-	switch {
-	case t.Arch == "arm" && t.Variant == "":
+	switch t.Arch + "/" + t.Variant {
+	case "arm/":
 		t.Variant = "v7"
-	case t.Arch == "amd64" && t.Variant == "v1", t.Arch == "arm64" && t.Variant == "v8.0":
+	case "amd64/v1", "arm64/v8.0", "386/sse2", "riscv64/rva20u64", "ppc64/power8", "ppc64le/power8",
+		"mips/hardfloat", "mipsle/hardfloat", "mips64/hardfloat", "mips64le/hardfloat":
 		t.Variant = ""
 	}
 	return t.String()
