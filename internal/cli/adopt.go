@@ -52,7 +52,6 @@ func (s *session) adopt(ctx context.Context, o outside, page *github.Page) (sign
 	if err != nil {
 		return release.Signed{}, nil, err
 	}
-	s.plan.Toolchain = cmp.Or(proven.statement.Toolchain(), s.plan.Toolchain)
 	return signed, &proven.statement, nil
 }
 
@@ -122,11 +121,24 @@ func (s *session) unfinished(ctx context.Context, o outside, page github.Page, h
 	return nil
 }
 
-// ofPlan demands that a statement speaks of the plan. The Go that compiled may be another
-// one: the bytes are there.
-func ofPlan(statement provenance.Statement, p plan.Plan) error {
+// asMade is the plan with what a statement says that it was then: the Go that compiled,
+// and the base images whose names have no digest. The bytes are there.
+func asMade(p plan.Plan, statement provenance.Statement) plan.Plan {
 	p.Toolchain = cmp.Or(statement.Toolchain(), p.Toolchain)
-	content, err := p.Content()
+	bases := statement.Bases()
+	p.Images = slices.Clone(p.Images)
+	for i, image := range p.Images {
+		if image.Base == nil || !image.Base.Moving || bases[image.Base.Name] == "" {
+			continue
+		}
+		p.Images[i] = image.On(bases[image.Base.Name])
+	}
+	return p
+}
+
+// ofPlan demands that a statement speaks of the plan, as it was then.
+func ofPlan(statement provenance.Statement, p plan.Plan) error {
+	content, err := asMade(p, statement).Content()
 	if err != nil {
 		return err
 	}
@@ -152,7 +164,11 @@ func (s *session) trusted(ctx context.Context, o outside, dir string, proven *pr
 	if failed := engine.Failed(findings); len(failed) > 0 {
 		return fmt.Errorf("%s: %s: %w", failed[0].Rule, failed[0].Subject, failed[0].Err)
 	}
-	return ofPlan(proven.statement, s.plan)
+	if err := ofPlan(proven.statement, s.plan); err != nil {
+		return err
+	}
+	s.plan = asMade(s.plan, proven.statement)
+	return nil
 }
 
 // extract stores the executable of a unit, which lies in an archive.

@@ -90,10 +90,29 @@ func (s *session) remake(ctx context.Context, o outside, page github.Page, units
 		root = checkout.Root
 	}
 	made, err := s.buildImages(ctx, s.plan, root, units, dir)
+	if err != nil && ctx.Err() == nil && slices.ContainsFunc(s.plan.Images, func(i plan.ImagePlan) bool { return i.Base != nil }) {
+		// The base may be gone, and what was made on it need not be.
+		if there, ok, _ := pushedImages(ctx, o.registry, statement.Images()); ok {
+			return there, nil
+		}
+	}
 	if err != nil {
 		return nil, err
 	}
 	return sameImages(ctx, o.registry, page, made, statement)
+}
+
+// pushedImages are the named images, where their registries have all of them.
+func pushedImages(ctx context.Context, access image.Access, named []provenance.Image) (_ []release.Image, ok bool, err error) {
+	var out []release.Image
+	for _, n := range named {
+		there, err := image.Exists(ctx, n.Repository+"@"+string(n.Digest), access)
+		if err != nil || !there {
+			return nil, false, err
+		}
+		out = append(out, release.Image{Repository: n.Repository, Digest: n.Digest})
+	}
+	return out, len(out) > 0, nil
 }
 
 // sameImages are the images that the provenance names: those that were made of the programs
@@ -108,18 +127,14 @@ func sameImages(ctx context.Context, access image.Access, page github.Page, made
 	if slices.EqualFunc(named, made, same) {
 		return made, nil
 	}
-	var out []release.Image
-	for i, m := range made {
-		there, err := image.Exists(ctx, m.Repository+"@"+string(named[i].Digest), access)
-		if err != nil {
-			return nil, err
-		}
-		if !there {
-			return nil, foreign(page, fmt.Errorf("%s: it names the image %q, which the registry does not have, and of the programs follows %s", release.ProvenanceName, named[i].Digest, m.Digest))
-		}
-		out = append(out, release.Image{Repository: m.Repository, Digest: named[i].Digest})
+	there, ok, err := pushedImages(ctx, access, named)
+	switch {
+	case err != nil:
+		return nil, err
+	case !ok:
+		return nil, foreign(page, fmt.Errorf("%s: it names other images than follow of the programs, and the registry does not have them", release.ProvenanceName))
 	}
-	return out, os.RemoveAll(made[0].Layout)
+	return there, os.RemoveAll(made[0].Layout)
 }
 
 // exhibits are the statements about an image: its signature, what is in it, and the
@@ -281,18 +296,20 @@ func visibility(r plan.Repository, repository string) string {
 
 // attested demands of the images that were looked at in their registries that what is
 // stated beside them holds, for the release that a verified provenance is about.
-func (a *app) attested(ctx context.Context, claim engine.Claim, statement provenance.Statement, trusts *trusts) ([]engine.Finding, error) {
+func (a *app) attested(ctx context.Context, claim engine.Claim, statement provenance.Statement, trusts *trusts) (out []engine.Finding, err error) {
 	if claim.Unsigned || statement.Commit() == "" {
 		return nil, nil
 	}
 	want := sign.Identity{
 		Repository: claim.Repository, Commit: statement.Commit(), Tag: claim.Tag, Branches: claim.Branches, Workflow: a.values.String("workflow"),
 	}
-	var out []engine.Finding
 	for _, i := range inRegistries(claim, statement) {
-		digest, err := image.Digest(ctx, i.Reference, a.registry())
-		if err != nil {
-			continue // which is a finding already
+		digest := i.Digest
+		if digest == "" {
+			if digest, err = image.Digest(ctx, i.Reference, a.registry()); err != nil {
+				out = append(out, engine.Finding{Rule: engine.RuleSignature, Subject: i.Reference, Err: err})
+				continue
+			}
 		}
 		repository, _, named := strings.Cut(i.Reference, "@")
 		if at := strings.LastIndex(repository, ":"); !named && at > strings.LastIndex(repository, "/") {

@@ -17,6 +17,7 @@ import (
 	"github.com/google/go-containerregistry/pkg/v1/mutate"
 	"github.com/google/go-containerregistry/pkg/v1/random"
 	"github.com/google/go-containerregistry/pkg/v1/remote"
+	"github.com/google/go-containerregistry/pkg/v1/types"
 	"github.com/google/go-containerregistry/pkg/v1/validate"
 )
 
@@ -242,5 +243,91 @@ func TestNewerImage(t *testing.T) {
 	after := j.imageTags(t)
 	if code != 0 || !strings.Contains(said, ":latest names 1.3.0, which is newer than 1.2.3, and stays") || after["latest"] != before || after["1.2"] != after["1.2.3"] {
 		t.Errorf("exit code %d, tags %v:\n%.4000s", code, after, said)
+	}
+}
+
+// TestMovedBase: a base whose name has no digest may be another image tomorrow. What was
+// made today is finished, and published from staging, as it is.
+func TestMovedBase(t *testing.T) {
+	j := newJob(t)
+	base, _, _ := strings.Cut(j.base(t, "linux/amd64"), "@")
+	if err := os.WriteFile(filepath.Join(j.dir, ".pgo-release.yaml"), []byte("image: {base: \""+base+"\"}\n"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	j.stage.Hub.Inject(unpublishable)
+	if code, said := j.run(t, onePlatform...); code != 1 || !strings.Contains(said, "may be another one tomorrow: pin it") {
+		t.Fatalf("exit code %d:\n%.4000s", code, said)
+	}
+	j.stage.Hub.Inject(nil)
+	if moved, _, _ := strings.Cut(j.base(t, "linux/amd64", "linux/arm64"), "@"); moved != base {
+		t.Fatalf("%s, want %s", moved, base)
+	}
+	for range 2 {
+		if code, said := j.run(t, onePlatform...); code != 0 || strings.Contains(said, "::group::make") {
+			t.Fatalf("exit code %d:\n%.6000s", code, said)
+		}
+	}
+	j.verified(t)
+}
+
+// TestLostReferrers: what lies beside a released image, and was lost, is made again.
+func TestLostReferrers(t *testing.T) {
+	j := newJob(t)
+	if code, said := j.run(t, onePlatform...); code != 0 {
+		t.Fatalf("exit code %d:\n%.4000s", code, said)
+	}
+	digest := j.imageTags(t)["1.2.3"]
+	list, err := name.NewTag(j.env["INPUT_IMAGE"] + ":" + strings.Replace(digest, ":", "-", 1))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := remote.WriteIndex(list, mutate.IndexMediaType(empty.Index, types.OCIImageIndex), j.login()); err != nil {
+		t.Fatal(err)
+	}
+	if code, said := j.run(t, "verify", "octo/hello@v1.2.3"); code != 1 || !strings.Contains(said, "it is not signed") {
+		t.Errorf("without them: exit code %d:\n%.4000s", code, said)
+	}
+	// Nor does it help a registry to refuse the question.
+	j.stage.Registry.Inject(func(next http.Handler) http.Handler {
+		return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+			if r.Method == http.MethodHead {
+				w.WriteHeader(http.StatusNotFound)
+				return
+			}
+			next.ServeHTTP(w, r)
+		})
+	})
+	if code, said := j.run(t, "verify", "octo/hello@v1.2.3"); code != 1 {
+		t.Errorf("without an answer: exit code %d:\n%.4000s", code, said)
+	}
+	j.stage.Registry.Inject(nil)
+	if code, said := j.run(t, onePlatform...); code != 0 {
+		t.Errorf("running again: exit code %d:\n%.6000s", code, said)
+	}
+	if got := j.beside(t, digest); len(got) != 3 {
+		t.Errorf("beside the image: %q", got)
+	}
+	j.verified(t)
+}
+
+// TestExactInAnotherForm: a version is exact in whatever form a tag has it.
+func TestExactInAnotherForm(t *testing.T) {
+	j := newJob(t)
+	img, err := random.Image(100, 1)
+	if err != nil {
+		t.Fatal(err)
+	}
+	tag, err := name.NewTag(j.env["INPUT_IMAGE"] + ":v1.2.3")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := remote.Write(tag, img, j.login()); err != nil {
+		t.Fatal(err)
+	}
+	if err := os.WriteFile(filepath.Join(j.dir, ".pgo-release.yaml"), []byte("environments: {production: {image-tags: [\"v{{.Version}}\"]}}\n"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	if code, said := j.run(t, onePlatform...); code != 3 || !strings.Contains(said, "an exact version is never moved") {
+		t.Errorf("exit code %d:\n%.4000s", code, said)
 	}
 }

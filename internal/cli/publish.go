@@ -63,9 +63,11 @@ func (s *session) publish(ctx context.Context, o outside) (dist.Report, error) {
 	}
 	var body string
 	switch {
-	case made != nil && page.Published: // it was judged when it was published
 	case made != nil:
-		if _, err = s.judge(ctx, o, page); err == nil {
+		if !page.Published { // else it was judged when it was published
+			_, err = s.judge(ctx, o, page)
+		}
+		if err == nil { // what lies beside images may be lost, there or here
 			run := provenance.Run{InvocationID: o.invocation, Started: started, Modules: made.Modules()}
 			signed, err = engine.AttestImages(ctx, signed, s.attester(o, earlier, engine.Origin{}, run))
 		}

@@ -2,6 +2,7 @@ package cli
 
 import (
 	"context"
+	"fmt"
 	"os"
 	"path/filepath"
 	"strings"
@@ -16,6 +17,7 @@ import (
 	"github.com/org/pgo-release/internal/release"
 	"github.com/org/pgo-release/internal/repo"
 	"github.com/org/pgo-release/internal/run"
+	"github.com/org/pgo-release/internal/task"
 	"github.com/org/pgo-release/internal/version"
 )
 
@@ -69,8 +71,16 @@ func (a *app) open(ctx context.Context, adjust func(*plan.Config, plan.Facts)) (
 	if err := s.resolveBases(ctx); err != nil {
 		return nil, err
 	}
-	s.plan, err = plan.New(s.config, s.facts)
-	return s, err
+	if s.plan, err = plan.New(s.config, s.facts); err != nil {
+		return nil, err
+	}
+	for _, i := range s.plan.Images {
+		for _, t := range i.Unchosen() {
+			s.reporter.Progress(task.Event{Phase: "plan", State: task.Warning,
+				Text: fmt.Sprintf("nobody pulls %s of %s by default: engines ask for %s; build that too", t, i.Repository, t.Port())})
+		}
+	}
+	return s, nil
 }
 
 // nextTag is the value of the option tag for the version that comes next.

@@ -336,5 +336,6 @@ func stated(s provenance.Statement, by sign.Signature) engine.Statement {
 	for _, i := range s.Images() {
 		out.Images = append(out.Images, engine.StatedImage(i))
 	}
+	out.Planned = s.Planned()
 	return out
 }

@@ -136,13 +136,14 @@ func (a Attester) exhibits(ctx context.Context, made release.Made) ([]release.Im
 		}
 		for j, e := range list {
 			into := &images[i].Bundles[j]
+			*into = release.Bundle{Predicate: e.Predicate, Content: e.Kept}
+			if e.Kept != nil {
+				continue
+			}
 			jobs = append(jobs, signing{images[i].Repository + " " + ruleOf(kindOf(e.Predicate)), func(bundle []byte) error {
-				*into = release.Bundle{Predicate: e.Predicate, Content: bundle}
+				into.Content = bundle
 				return nil
 			}, func(ctx context.Context) ([]byte, bool, error) {
-				if e.Kept != nil {
-					return e.Kept, true, nil
-				}
 				bundle, err := a.Sign(ctx, e.Statement)
 				return bundle, false, err
 			}})

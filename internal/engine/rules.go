@@ -204,6 +204,9 @@ func (c *checking) release(s Statement) {
 	if err := c.agree(s.Commit); err != nil {
 		c.fail(release.ProvenanceName, "it speaks of %w", err)
 	}
+	if s.Planned != len(s.Images) {
+		c.fail(release.ProvenanceName, "it speaks of %d images and names %d", s.Planned, len(s.Images))
+	}
 	if s.Builder != s.Identity {
 		c.fail(release.ProvenanceName, "it speaks of builder %q, want the signer, %q", s.Builder, s.Identity)
 	}

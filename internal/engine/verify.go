@@ -52,6 +52,7 @@ type Statement struct {
 	Module     string // path; empty: it names none
 	Subjects   map[string]release.Digest
 	Images     []StatedImage
+	Planned    int    // how many images it says were to be made
 	Builder    string // URI of who built, by what the statement says
 	Signer     string // who signed, for people
 	Identity   string // builder that the signer may speak for

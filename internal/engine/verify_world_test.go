@@ -291,7 +291,7 @@ func verifier(trust sign.Trust) engine.Verifier {
 			return engine.Statement{
 				Repository: statement.Repository(), Tag: statement.Tag(), BuildType: statement.BuildType(), Module: statement.Module(),
 				Subjects: statement.Subjects(), Commit: statement.Commit(), Builder: statement.BuilderID(), Signer: s.SAN, Identity: s.SAN,
-				Images: named,
+				Images: named, Planned: statement.Planned(),
 			}, err
 		},
 		SBOM: func(content []byte) (engine.Bill, error) {

@@ -307,6 +307,33 @@ func (i *ImagePlan) onBase(base string, facts Facts) error {
 	return nil
 }
 
+// Unchosen are the platforms that container engines do not choose by themselves: with a
+// variant of amd64 or arm64, where there is none without.
+func (i ImagePlan) Unchosen() []release.Target {
+	var out []release.Target
+	for _, t := range i.Platforms {
+		plain, err := release.ParseTarget(t.Port())
+		same := func(other release.Target) bool { return other.ImagePlatform() == plain.ImagePlatform() }
+		if err == nil && (t.Arch == "amd64" || t.Arch == "arm64") && !slices.ContainsFunc(i.Platforms, same) {
+			out = append(out, t)
+		}
+	}
+	return out
+}
+
+// On is the image on another content of its base.
+func (i ImagePlan) On(digest release.Digest) ImagePlan {
+	base := *i.Base
+	base.Digest = digest
+	i.Base = &base
+	i.Labels = maps.Clone(i.Labels)
+	i.Labels[baseDigestLabel] = string(digest)
+	return i
+}
+
+// baseDigestLabel is the digest of an image's base.
+const baseDigestLabel = "org.opencontainers.image.base.digest"
+
 // labels are the standard ones (https://github.com/opencontainers/image-spec/blob/v1.1.1/annotations.md)
 // and those of the configuration.
 func (i *ImagePlan) labels(p Plan, own map[string]string) (map[string]string, error) {
@@ -319,7 +346,7 @@ func (i *ImagePlan) labels(p Plan, own map[string]string) (map[string]string, er
 		out[standard+"source"], out[standard+"url"] = url, url
 	}
 	if i.Base != nil {
-		out[standard+"base.name"], out[standard+"base.digest"] = i.Base.Name, string(i.Base.Digest)
+		out[standard+"base.name"], out[baseDigestLabel] = i.Base.Name, string(i.Base.Digest)
 	}
 	for _, name := range []string{"version", "revision", "base.name", "base.digest"} {
 		if _, ok := own[standard+name]; ok {

@@ -102,6 +102,20 @@ func TestImages(t *testing.T) {
 	}
 }
 
+func TestUnchosen(t *testing.T) {
+	for platforms, want := range map[string]string{
+		"linux/amd64,linux/amd64/v3": "[]", "linux/amd64/v3,linux/arm64": "[linux/amd64/v3]", "linux/amd64/v1,linux/arm/v6": "[]", "linux/arm64/v8.2": "[linux/arm64/v8.2]",
+	} {
+		p, err := plan.New(plan.Config{Platforms: strings.Split(platforms, ",")}, facts())
+		if err != nil {
+			t.Fatal(err)
+		}
+		if got := fmt.Sprint(p.Images[0].Unchosen()); got != want {
+			t.Errorf("%s: %s, want %s", platforms, got, want)
+		}
+	}
+}
+
 // Who is not the user whose home it is starts elsewhere.
 func TestWorkdir(t *testing.T) {
 	for user, want := range map[string]string{"": "/home/nonroot", "nonroot": "/home/nonroot", "root": "/", "1000:1000": "/"} {

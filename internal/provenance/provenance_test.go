@@ -182,6 +182,9 @@ func TestAccessors(t *testing.T) {
 	if got := s.Images(); !reflect.DeepEqual(got, exampleImages()) {
 		t.Errorf("images %+v", got)
 	}
+	if got := s.Bases(); s.Planned() != 2 || len(got) != 1 || got["docker.io/library/alpine:3"] != exampleBase {
+		t.Errorf("%d planned, bases %v", s.Planned(), got)
+	}
 	modules := exampleRun().Modules[:3] // each once
 	slices.SortFunc(modules, func(a, b Module) int { return strings.Compare(a.Path, b.Path) })
 	if got := s.Modules(); !slices.Equal(got, modules) {

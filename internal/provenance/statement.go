@@ -235,6 +235,23 @@ func (s Statement) Toolchain() string {
 	return ""
 }
 
+// Planned is how many images were planned.
+func (s Statement) Planned() int {
+	return len(s.doc.Predicate.BuildDefinition.ExternalParameters.Images)
+}
+
+// Bases are the digests of the images that others were built on, by name.
+func (s Statement) Bases() map[string]release.Digest {
+	out := map[string]release.Digest{}
+	for _, i := range s.doc.Predicate.BuildDefinition.ExternalParameters.Images {
+		name, text, ok := strings.Cut(i.Base, "@")
+		if digest, err := release.ParseDigest(text); ok && err == nil {
+			out[name] = digest
+		}
+	}
+	return out
+}
+
 // Modules are the modules that were compiled in, as Run has them.
 func (s Statement) Modules() []Module {
 	var out []Module
