@@ -82,9 +82,9 @@ func unitsOf(p plan.ImagePlan, units []release.Unit) []release.Unit {
 func (s *session) remake(ctx context.Context, o outside, page github.Page, units []release.Unit, dir string, statement provenance.Statement) (_ []release.Image, err error) {
 	root := ""
 	if slices.ContainsFunc(s.plan.Images, func(i plan.ImagePlan) bool { return len(i.Files) > 0 }) {
-		checkout, err := s.repo.Clone(ctx, s.plan)
-		if err != nil {
-			return nil, err
+		checkout, cloning := s.repo.Clone(ctx, s.plan)
+		if cloning != nil {
+			return nil, cloning
 		}
 		defer func() { err = errors.Join(err, checkout.Remove()) }()
 		root = checkout.Root
