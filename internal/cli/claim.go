@@ -3,6 +3,7 @@ package cli
 import (
 	"errors"
 	"io/fs"
+	"os"
 	"slices"
 	"strings"
 
@@ -54,12 +55,13 @@ func (a *app) claimOf(dir string) (engine.Claim, error) {
 // their registry where the layout lacks them: all of them have to be of the release.
 func imagesIn(layout string, report dist.Report) []engine.ClaimedImage {
 	var out []engine.ClaimedImage
+	_, absent := os.Lstat(layout)
 	digests, err := image.Layout(layout)
+	if err != nil && absent == nil {
+		return []engine.ClaimedImage{{Reference: layout}} // whoever reads it sees why
+	}
 	for _, digest := range digests {
 		out = append(out, engine.ClaimedImage{Reference: layout, Digest: digest})
-	}
-	if err != nil && !errors.Is(err, fs.ErrNotExist) {
-		out = append(out, engine.ClaimedImage{Reference: layout}) // whoever reads it sees why
 	}
 	for _, i := range report.Images {
 		if !slices.Contains(digests, i.Digest) {

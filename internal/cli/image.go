@@ -319,8 +319,11 @@ func (a *app) attested(ctx context.Context, claim engine.Claim, statement proven
 			Bundle:   witness(func(bundle []byte) (sign.Trust, error) { return trusts.of(ctx, bundle) }, want),
 			Progress: a.reporter.Progress,
 		})
-		if err != nil {
-			return nil, err
+		switch {
+		case ctx.Err() != nil:
+			return nil, context.Cause(ctx)
+		case err != nil:
+			more = []engine.Finding{{Rule: engine.RuleSignature, Subject: i.Reference, Err: err}}
 		}
 		out = append(out, more...)
 	}
