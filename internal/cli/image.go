@@ -232,13 +232,9 @@ func (s *session) keptBeside(o outside, there []image.Referrer, img release.Imag
 // attested demands of an image in its registry that its signature, its SPDX document and
 // its provenance hold.
 func attested(ctx context.Context, reference string, digest release.Digest, access image.Access, v engine.SubjectVerifier) ([]engine.Finding, error) {
-	found, err := image.Referrers(ctx, reference, access)
+	evidence, err := evidenceOf(ctx, subject{reference: reference, access: access})
 	if err != nil {
 		return nil, err
-	}
-	var evidence []engine.Evidence
-	for _, r := range found {
-		evidence = append(evidence, engine.Evidence{Name: string(r.Digest), Predicate: r.PredicateType, Bundle: r.Bundle, Err: r.Err})
 	}
 	v.Shared = true
 	findings, err := engine.VerifySubject(ctx, reference, digest, evidence, v)
@@ -294,9 +290,9 @@ func visibility(r plan.Repository, repository string) string {
 	return "to let everybody pull it, choose Package settings, Change visibility, Public on " + page
 }
 
-// attested demands of the images that were looked at in their registries that what is
-// stated beside them holds, for the release that a verified provenance is about.
-func (a *app) attested(ctx context.Context, claim engine.Claim, statement provenance.Statement, trusts *trusts) (out []engine.Finding, err error) {
+// allAttested demands of the images that were looked at in their registries what attested
+// demands of one, for the release that a verified provenance is about.
+func (a *app) allAttested(ctx context.Context, claim engine.Claim, statement provenance.Statement, trusts *trusts) (out []engine.Finding, err error) {
 	if claim.Unsigned || statement.Commit() == "" {
 		return nil, nil
 	}

@@ -176,7 +176,7 @@ func (a *app) verify(ctx context.Context, what, dir string, claim engine.Claim) 
 	if err != nil {
 		return err
 	}
-	more, err := a.attested(ctx, claim, proven.statement, trusts)
+	more, err := a.allAttested(ctx, claim, proven.statement, trusts)
 	if err != nil {
 		return err
 	}

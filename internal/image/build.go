@@ -127,7 +127,7 @@ func build(ctx context.Context, s store, spec Spec, bases Access) (release.Image
 		})
 	}
 	// containerd, docker and skopeo find an image of a layout by these.
-	reference := spec.Plan.Repository + ":" + spec.Plan.Labels[versionLabel]
+	reference := spec.Plan.Repository + ":" + spec.Plan.Labels[plan.LabelVersion]
 	index.Annotations = map[string]string{"org.opencontainers.image.ref.name": reference, nameNote: reference}
 	return out, index, nil
 }

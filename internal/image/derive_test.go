@@ -126,7 +126,7 @@ func (r *registry) based(t *testing.T, reference string, platforms ...string) Sp
 		t.Fatal(err)
 	}
 	s.Plan.Base, s.Plan.Workdir = &found.Base, ""
-	s.Plan.Labels[baseLabel] = string(found.Digest)
+	s.Plan.Labels[plan.LabelBaseDigest] = string(found.Digest)
 	return s
 }
 

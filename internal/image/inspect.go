@@ -274,15 +274,12 @@ func open(index v1.ImageIndex, d v1.Descriptor, labels map[string]string) (opene
 	if len(out.config.RootFS.DiffIDs) != len(out.manifest.Layers) {
 		return out, fmt.Errorf("%d layers and %d digests of their content", len(out.manifest.Layers), len(out.config.RootFS.DiffIDs))
 	}
-	out.based = labels[baseLabel] != ""
+	out.based = labels[plan.LabelBaseDigest] != ""
 	if n := len(out.manifest.Layers); n < 2 || n > 2 && !out.based {
 		return out, fmt.Errorf("%d layers: want a base and the programs", n)
 	}
 	return out, out.configured()
 }
-
-// baseLabel is the digest of the image that another is built on.
-const baseLabel = "org.opencontainers.image.base.digest"
 
 // configured demands that the configuration has no more than a release gives it.
 func (o opened) configured() error {

@@ -2,6 +2,7 @@ package image
 
 import (
 	"fmt"
+	"strings"
 
 	v1 "github.com/google/go-containerregistry/pkg/v1"
 
@@ -12,17 +13,12 @@ import (
 // there (image-spec, "Platform Variants"), but for those that the runtimes leave out
 // or write out: they compare an index with their machine by these names.
 func platform(t release.Target) v1.Platform {
-	variant := t.Variant
+	variant := strings.TrimPrefix(strings.TrimPrefix(t.ImagePlatform(), t.Port()), "/")
 	switch t.Arch + "/" + variant {
-	case "arm64/", "arm64/v8.0":
+	case "arm64/":
 		variant = "v8"
 	case "arm64/v9.0":
 		variant = "v9"
-	case "arm/":
-		variant = "v7" // what the go command compiles for without GOARM
-	case "amd64/v1", "386/sse2", "riscv64/rva20u64", "ppc64/power8", "ppc64le/power8",
-		"mips/hardfloat", "mipsle/hardfloat", "mips64/hardfloat", "mips64le/hardfloat":
-		variant = ""
 	}
 	return v1.Platform{OS: t.OS, Architecture: t.Arch, Variant: variant}
 }

@@ -15,6 +15,7 @@ import (
 	"github.com/google/go-containerregistry/pkg/v1/remote/transport"
 	"golang.org/x/sync/errgroup"
 
+	"github.com/org/pgo-release/internal/plan"
 	"github.com/org/pgo-release/internal/release"
 	"github.com/org/pgo-release/internal/version"
 )
@@ -90,7 +91,7 @@ func Tag(ctx context.Context, img release.Image, number string, tags []string, a
 	if t.index, err = t.puller.Get(ctx, ref); err != nil {
 		return nil, explain("tagging image", ref, err)
 	}
-	if t.source, err = label(t.index, sourceLabel); err != nil {
+	if t.source, err = label(t.index, plan.LabelSource); err != nil {
 		return nil, explain("tagging image", ref, err)
 	}
 	// When an exact version is taken, no other tag has moved.
@@ -165,11 +166,11 @@ func (t tagger) tag(ctx context.Context, tag name.Tag) (newer string, err error)
 // ahead is the later version that a tag names; empty where it names none. An image of
 // another source is of another line, whatever it says: it may be a base that was tagged.
 func (t tagger) ahead(tag name.Tag, there *remote.Descriptor) (string, error) {
-	named, err := label(there, versionLabel)
+	named, err := label(there, plan.LabelVersion)
 	if err != nil || !version.Ahead(tag.TagStr(), named, t.version) {
 		return "", err
 	}
-	source, err := label(there, sourceLabel)
+	source, err := label(there, plan.LabelSource)
 	if source != "" && t.source != "" && !strings.EqualFold(source, t.source) {
 		return "", err
 	}
@@ -181,14 +182,6 @@ func missing(err error) bool {
 	var e *transport.Error
 	return errors.As(err, &e) && e.StatusCode == http.StatusNotFound
 }
-
-// What an image says of itself
-// (https://github.com/opencontainers/image-spec/blob/v1.1.1/annotations.md).
-const (
-	versionLabel  = "org.opencontainers.image.version"
-	revisionLabel = "org.opencontainers.image.revision"
-	sourceLabel   = "org.opencontainers.image.source"
-)
 
 // label is what an image, which anybody may have made, says of itself: in its annotations,
 // or in the labels of its first platform. It is empty where it says nothing, or is no
@@ -258,7 +251,7 @@ func CheckTag(ctx context.Context, repository, tag, commit string, a Access) err
 	if err != nil {
 		return err
 	}
-	made, err := label(there, revisionLabel)
+	made, err := label(there, plan.LabelRevision)
 	if err != nil {
 		return explain("reading image", ref, err)
 	}

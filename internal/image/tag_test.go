@@ -13,6 +13,7 @@ import (
 	"github.com/google/go-containerregistry/pkg/v1/random"
 	"github.com/google/go-containerregistry/pkg/v1/remote"
 
+	"github.com/org/pgo-release/internal/plan"
 	"github.com/org/pgo-release/internal/release"
 )
 
@@ -35,8 +36,8 @@ func (r *registry) version(t *testing.T, version string) release.Image {
 	t.Helper()
 	s := spec(t, "linux/amd64")
 	s.Plan.Repository = r.host + "/octo/hello"
-	s.Plan.Labels[versionLabel] = version
-	s.Plan.Labels[revisionLabel] = "commit of " + version
+	s.Plan.Labels[plan.LabelVersion] = version
+	s.Plan.Labels[plan.LabelRevision] = "commit of " + version
 	img := built(t, s)
 	if err := Push(t.Context(), img, Access{}, Access{}); err != nil {
 		t.Fatal(err)
@@ -76,8 +77,8 @@ func TestTagsNeverMoveBack(t *testing.T) {
 	}
 	for tag, want := range map[string]string{"1": "1.3.0", "latest": "1.3.0", "1.2": "1.2.4", "1.3": "1.3.0", "edge": "1.3.0"} {
 		content, err := Inspect(t.Context(), r.host+"/octo/hello:"+tag, Access{})
-		if err != nil || content.Labels[versionLabel] != want {
-			t.Errorf("%s names %s, %v, want %s", tag, content.Labels[versionLabel], err, want)
+		if err != nil || content.Labels[plan.LabelVersion] != want {
+			t.Errorf("%s names %s, %v, want %s", tag, content.Labels[plan.LabelVersion], err, want)
 		}
 	}
 }
@@ -91,7 +92,7 @@ func TestTagsOfOthers(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		if other, err = mutate.Config(other, v1.Config{Labels: map[string]string{versionLabel: said}}); err != nil {
+		if other, err = mutate.Config(other, v1.Config{Labels: map[string]string{plan.LabelVersion: said}}); err != nil {
 			t.Fatal(err)
 		}
 		ref, err := name.NewTag(img.Repository + ":latest")

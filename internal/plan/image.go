@@ -327,30 +327,37 @@ func (i ImagePlan) On(digest release.Digest) ImagePlan {
 	base.Digest = digest
 	i.Base = &base
 	i.Labels = maps.Clone(i.Labels)
-	i.Labels[baseDigestLabel] = string(digest)
+	i.Labels[LabelBaseDigest] = string(digest)
 	return i
 }
 
-// baseDigestLabel is the digest of an image's base.
-const baseDigestLabel = "org.opencontainers.image.base.digest"
+// Labels that more than people read
+// (https://github.com/opencontainers/image-spec/blob/v1.1.1/annotations.md).
+const (
+	LabelVersion    = "org.opencontainers.image.version"
+	LabelRevision   = "org.opencontainers.image.revision" // the commit
+	LabelSource     = "org.opencontainers.image.source"   // what links a package of ghcr.io to its repository
+	LabelBaseName   = "org.opencontainers.image.base.name"
+	LabelBaseDigest = "org.opencontainers.image.base.digest"
+)
 
 // labels are the standard ones (https://github.com/opencontainers/image-spec/blob/v1.1.1/annotations.md)
 // and those of the configuration.
 func (i *ImagePlan) labels(p Plan, own map[string]string) (map[string]string, error) {
 	const standard = "org.opencontainers.image."
 	out := map[string]string{
-		standard + "title": p.Project, standard + "version": p.Version, standard + "revision": p.Commit,
+		standard + "title": p.Project, LabelVersion: p.Version, LabelRevision: p.Commit,
 		standard + "created": fieldsOf(p, release.Target{}).Date,
 	}
 	if url := p.Repository.URL(); url != "" {
-		out[standard+"source"], out[standard+"url"] = url, url
+		out[LabelSource], out[standard+"url"] = url, url
 	}
 	if i.Base != nil {
-		out[standard+"base.name"], out[baseDigestLabel] = i.Base.Name, string(i.Base.Digest)
+		out[LabelBaseName], out[LabelBaseDigest] = i.Base.Name, string(i.Base.Digest)
 	}
-	for _, name := range []string{"version", "revision", "base.name", "base.digest"} {
-		if _, ok := own[standard+name]; ok {
-			return nil, release.Misuse("leave it out: tags are moved by what it says", "configuration: image.labels: %q is set by the release", standard+name)
+	for _, name := range []string{LabelVersion, LabelRevision, LabelBaseName, LabelBaseDigest} {
+		if _, ok := own[name]; ok {
+			return nil, release.Misuse("leave it out: tags are moved by what it says", "configuration: image.labels: %q is set by the release", name)
 		}
 	}
 	own, err := expandMap("image.labels", own, fieldsOf(p, release.Target{}))
