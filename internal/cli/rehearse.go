@@ -59,6 +59,7 @@ func (s *session) rehearse(ctx context.Context) (_ dist.Report, err error) {
 		if err != nil {
 			return dist.Report{}, fmt.Errorf("printing the plan: %w", err)
 		}
+		s.reporter.Break()
 		if _, err := fmt.Fprintln(s.Err, s.reporter.Inert(text)); err != nil {
 			return dist.Report{}, fmt.Errorf("printing the plan: %w", err)
 		}
@@ -83,6 +84,11 @@ func (s *session) rehearse(ctx context.Context) (_ dist.Report, err error) {
 	if err != nil {
 		return dist.Report{}, err
 	}
+	unlock, err := s.dist.Lock()
+	if err != nil {
+		return dist.Report{}, err
+	}
+	defer unlock()
 	dir := s.dist.Join(dist.RehearsalDir)
 	if err := os.MkdirAll(dir, 0o755); err != nil {
 		return dist.Report{}, fmt.Errorf("keeping the rehearsal's trusted root: %w", err)

@@ -4,6 +4,7 @@ package dist
 
 import (
 	"errors"
+	"io/fs"
 	"os"
 	"path/filepath"
 	"syscall"
@@ -13,7 +14,9 @@ import (
 
 // Lock makes sure that no other run works on the output directory until unlock is called
 // or the process ends: the second of two is refused. The lock lies on the directory that
-// holds it, and leaves nothing behind.
+// holds it, and leaves nothing behind. What root made in somebody else's directory, as an
+// action does, belongs to that user when it is unlocked: who cleans up there has to be able
+// to delete it.
 func (d Dir) Lock() (unlock func(), err error) {
 	f, err := os.Open(filepath.Dir(string(d)))
 	if err != nil {
@@ -22,11 +25,33 @@ func (d Dir) Lock() (unlock func(), err error) {
 	err = syscall.Flock(int(f.Fd()), syscall.LOCK_EX|syscall.LOCK_NB)
 	switch {
 	case err == nil:
-		return func() { _ = f.Close() }, nil
+		return d.unlocker(f), nil
 	case errors.Is(err, syscall.EWOULDBLOCK):
 		err = &release.Problem{Err: errors.New("another run of pgo-release is at work on it"), Tip: "wait for that one to end, or work in another clone"}
 	case errors.Is(err, syscall.ENOTSUP), errors.Is(err, syscall.ENOLCK): // some network file systems have no locks
-		return func() { _ = f.Close() }, nil
+		return d.unlocker(f), nil
 	}
 	return nil, errors.Join(d.failure("locking", err), f.Close())
+}
+
+// unlocker gives the directory to the owner of the one that holds it, and unlocks that.
+func (d Dir) unlocker(holder *os.File) func() {
+	return func() {
+		defer holder.Close()
+		info, err := holder.Stat()
+		if err != nil || os.Geteuid() != 0 {
+			return
+		}
+		owner, ok := info.Sys().(*syscall.Stat_t)
+		if !ok || owner.Uid == 0 {
+			return
+		}
+		// Root of a container may not be allowed to; then the files stay readable.
+		_ = filepath.WalkDir(string(d), func(path string, _ fs.DirEntry, err error) error {
+			if err != nil {
+				return err
+			}
+			return os.Lchown(path, int(owner.Uid), int(owner.Gid))
+		})
+	}
 }

@@ -3,8 +3,10 @@
 package dist_test
 
 import (
+	"os"
 	"path/filepath"
 	"strings"
+	"syscall"
 	"testing"
 
 	"github.com/org/pgo-release/internal/dist"
@@ -35,5 +37,42 @@ func TestLock(t *testing.T) {
 	again()
 	if _, err := dist.Dir(filepath.Join(at, "gone", "dist")).Lock(); err == nil {
 		t.Error("locked what is not there")
+	}
+}
+
+// What root makes in another user's directory is that user's afterwards, and a link there
+// gives nothing else away; what anybody else makes stays as it is.
+func TestUnlockGivesAway(t *testing.T) {
+	at, outside := t.TempDir(), filepath.Join(t.TempDir(), "outside")
+	if err := os.WriteFile(outside, nil, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	me, want := uint32(os.Geteuid()), uint32(os.Geteuid())
+	if me == 0 {
+		want = 1001
+		if err := os.Chown(at, 1001, 1001); err != nil {
+			t.Fatal(err)
+		}
+	}
+	d := dist.Dir(filepath.Join(at, "dist"))
+	unlock, err := d.Lock()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := d.Renew(); err != nil {
+		t.Fatal(err)
+	}
+	if err := os.Symlink(outside, d.Join("link")); err != nil {
+		t.Fatal(err)
+	}
+	unlock()
+	for path, want := range map[string]uint32{string(d): want, d.Join(".gitignore"): want, d.Join("link"): want, outside: me} {
+		info, err := os.Lstat(path)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if got := info.Sys().(*syscall.Stat_t).Uid; got != want {
+			t.Errorf("%s belongs to %d, want %d", path, got, want)
+		}
 	}
 }

@@ -1,6 +1,6 @@
-// Package engine holds the images of a release against other people's programs: a real
-// Docker engine, and both versions of cosign. It is a package of its own because it
-// needs them; .ci/container runs it.
+// Package engine holds the images of a release, and the action itself, against other
+// people's programs: a real Docker engine, both versions of cosign, and act. It is a package of
+// its own because it needs them and root; .ci/container runs it.
 package engine
 
 import (
@@ -23,12 +23,21 @@ var (
 	cosign2 = flag.String("cosign2", "", "cosign 2.6.5")
 	cosign3 = flag.String("cosign3", "", "cosign 3.1.3")
 	product = flag.String("product", "", "pgo-release")
+	act     = flag.String("act", "", "act 0.2.89")
+
+	actionImage = flag.String("action-image", "", "image that the Dockerfile made")
+	jobImage    = flag.String("job-image", "", "image that jobs run in")
 )
+
+// root is the project's directory.
+var root = filepath.Join("..", "..", "..", "..")
 
 // site is a job that has released, and the programs of those who use its images.
 type site struct {
 	*testing.T
 	dir   string
+	home  string // what the registry's users have, and the runner's files
+	event string // what the runner says about the push
 	env   []string
 	stage *rehearsal.Stage
 	image string // registry and path
@@ -61,7 +70,7 @@ func (s *site) fails(want, program string, args ...string) {
 func job(t *testing.T) *site {
 	t.Helper()
 	s := &site{T: t, dir: t.TempDir()}
-	err := os.CopyFS(s.dir, os.DirFS(filepath.Join("..", "..", "..", "..", "testdata", "hello")))
+	err := os.CopyFS(s.dir, os.DirFS(filepath.Join(root, "testdata", "hello")))
 	if err == nil {
 		err = os.RemoveAll(filepath.Join(s.dir, "dist"))
 	}
@@ -79,7 +88,8 @@ func job(t *testing.T) *site {
 	}
 	t.Cleanup(func() { _ = s.stage.Close() })
 	s.image = s.stage.Registry.Address() + "/octo/hello"
-	home := t.TempDir() // of the registry's users
+	home := t.TempDir()
+	s.home = home
 	if err := s.stage.Sigstore.WriteFiles(home); err != nil {
 		t.Fatal(err)
 	}
@@ -89,8 +99,9 @@ func job(t *testing.T) *site {
 		t.Fatal(err)
 	}
 	const ref = "refs/tags/v1.2.3"
+	s.event = `{"ref":"` + ref + `","created":true,"deleted":false}`
 	s.env = append(s.env, "DOCKER_CONFIG="+home, "GITHUB_ACTIONS=true", "GITHUB_API_URL="+strings.TrimSuffix(s.stage.Hub.URL(), "/"), "GITHUB_UPLOAD_URL="+s.stage.Hub.UploadURL(),
-		"GITHUB_REPOSITORY=octo/hello", "GITHUB_REF="+ref, "GITHUB_SHA="+commit, "GITHUB_WORKFLOW_REF=octo/hello/.github/workflows/release.yml@"+ref,
+		"GITHUB_REPOSITORY=octo/hello", "GITHUB_REF="+ref, "GITHUB_SHA="+commit, "GITHUB_EVENT_NAME=push", "GITHUB_WORKFLOW_REF=octo/hello/.github/workflows/release.yml@"+ref,
 		"GITHUB_RUN_ID=1", "GITHUB_RUN_ATTEMPT=1", "GITHUB_OUTPUT="+filepath.Join(home, "output"), "GITHUB_STEP_SUMMARY="+filepath.Join(home, "summary"),
 		"GITHUB_TOKEN="+s.stage.Hub.Token(), "GOPROXY=off", "INPUT_IMAGE="+s.image,
 		"INPUT_TRUSTED-ROOT="+filepath.Join(home, "trusted_root.json"), "INPUT_SIGNING-CONFIG="+filepath.Join(home, "signing_config.json"))
@@ -143,22 +154,14 @@ func TestLoad(t *testing.T) {
 func TestCosign(t *testing.T) {
 	s := job(t)
 	s.run(*product, "release", "--platforms", "linux/amd64,linux/arm64")
-	var root string
-	for _, e := range s.env {
-		if path, ok := strings.CutPrefix(e, "INPUT_TRUSTED-ROOT="); ok {
-			root = path
-		}
-	}
-	if _, err := os.Stat(root); err != nil {
-		t.Fatal(err)
-	}
+	trust := filepath.Join(s.home, "trusted_root.json")
 	const identity = "https://github.com/octo/hello/.github/workflows/release.yml@refs/tags/v1.2.3"
 	for _, program := range []struct {
 		path  string
 		flags []string
 	}{{*cosign2, []string{"--new-bundle-format", "--use-signed-timestamps"}}, {*cosign3, nil}} {
 		verify := func(identity string, args ...string) []string {
-			return append(append(append([]string{}, args...), program.flags...), "--trusted-root", root, "--allow-http-registry",
+			return append(append(append([]string{}, args...), program.flags...), "--trusted-root", trust, "--allow-http-registry",
 				"--certificate-identity", identity, "--certificate-oidc-issuer", "https://token.actions.githubusercontent.com", s.image+":1.2.3")
 		}
 		s.run(program.path, verify(identity, "verify")...)
@@ -175,7 +178,7 @@ func TestCosign(t *testing.T) {
 
 func TestMain(m *testing.M) {
 	flag.Parse()
-	for _, program := range []*string{docker, cosign2, cosign3, product} {
+	for _, program := range []*string{docker, cosign2, cosign3, product, act} {
 		if _, err := os.Stat(*program); err != nil {
 			fmt.Fprintln(os.Stderr, "a program that the tests need:", err)
 			os.Exit(1)
