@@ -5,6 +5,7 @@
 package action
 
 import (
+	"cmp"
 	"crypto/rand"
 	"encoding/json"
 	"errors"
@@ -63,6 +64,20 @@ type event struct {
 	Deployment struct {
 		Environment string `json:"environment"`
 	} `json:"deployment"`
+	Ref     string `json:"ref"`      // of push and delete
+	RefType string `json:"ref_type"` // of delete
+	Deleted bool   `json:"deleted"`  // of push
+	Action  string `json:"action"`   // of release
+	Release struct {
+		Tag string `json:"tag_name"`
+	} `json:"release"`
+	PullRequest struct {
+		Head struct {
+			Repository struct {
+				Name string `json:"full_name"`
+			} `json:"repo"` // null where it was deleted
+		} `json:"head"`
+	} `json:"pull_request"`
 }
 
 // event reads the event; there is none where the environment names no file.
@@ -115,6 +130,35 @@ func (r *Runner) Inputs() (map[string]string, error) {
 func (r *Runner) Environment() string {
 	e, _ := r.event()
 	return e.Deployment.Environment
+}
+
+// Deleted is what the event deleted, in words; empty where it deleted nothing. Nobody must
+// guess what could not be read: the run is for another commit then.
+func (r *Runner) Deleted() (string, error) {
+	name := r.getenv("GITHUB_EVENT_NAME")
+	if name != "push" && name != "delete" && name != "release" {
+		return "", nil
+	}
+	e, err := r.event()
+	switch {
+	case err != nil:
+		return "", err
+	case name == "push" && e.Deleted:
+		return fmt.Sprintf("%q", e.Ref), nil
+	case name == "delete":
+		return fmt.Sprintf("the %s %q", cmp.Or(e.RefType, "ref"), e.Ref), nil
+	case name == "release" && (e.Action == "deleted" || e.Action == "unpublished"):
+		return fmt.Sprintf("the release %q", e.Release.Tag), nil
+	}
+	return "", nil
+}
+
+// Forked tells whether the event is about a pull request from another repository, whose
+// runs get few rights.
+func (r *Runner) Forked() bool {
+	e, _ := r.event()
+	head := e.PullRequest.Head.Repository.Name
+	return r.getenv("GITHUB_EVENT_NAME") == "pull_request" && head != "" && !strings.EqualFold(head, r.getenv("GITHUB_REPOSITORY"))
 }
 
 // server is where the repository's pages are: https://github.com but on GitHub

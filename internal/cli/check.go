@@ -279,6 +279,6 @@ func (c checked) standing(row func(name, value string)) {
 	}
 	row("image tags", strings.Join(c.ImageTags, " "))
 	if len(c.GitTags) > 0 {
-		row("git tags", strings.Join(c.GitTags, " ")+", which move to it")
+		row("git tags", strings.Join(c.GitTags, " ")+", which may move to it")
 	}
 }

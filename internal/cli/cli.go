@@ -7,6 +7,7 @@
 package cli
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -76,13 +77,13 @@ func Main(ctx context.Context, w World) int {
 	return exitCode(ctx, err)
 }
 
-// arguments are those of the process. The action's mode is the first one, and empty where
-// a workflow passes an empty input on.
+// arguments are those of the process. The action's mode is the only one, with the blanks
+// that a workflow wrote around it, and empty where it passes an empty input on.
 func (a *app) arguments() []string {
-	if _, inActions := action.Detect(a.getenv, io.Discard); inActions && len(a.Args) == 1 && a.Args[0] == "" {
-		return config.Modes()[:1]
+	if _, inActions := action.Detect(a.getenv, io.Discard); !inActions || len(a.Args) != 1 {
+		return a.Args
 	}
-	return a.Args
+	return []string{cmp.Or(strings.TrimSpace(a.Args[0]), config.Modes()[0])}
 }
 
 // advise adds a hint for what can go wrong anywhere.

@@ -222,19 +222,29 @@ func (s *session) learn(ctx context.Context, in *version.Input, previous, base s
 	return happened, nil
 }
 
-// deepen completes a shallow clone in a job, where it is thrown away afterwards.
-// Elsewhere it is the user's to complete, and the version policy says how; and what build
-// makes depends on no other version.
-func (a *app) deepen(ctx context.Context, r *repo.Repo, inActions bool) error {
-	if !r.Shallow() || !inActions || a.name == "build" {
+// deepen completes a clone in a job, where it is thrown away afterwards: one that is
+// shallow, or that has no tag but the one that is asked for. Elsewhere it is the user's
+// to complete, and the version policy says how; and what build makes depends on no other
+// version.
+func (a *app) deepen(ctx context.Context, r *repo.Repo, inActions bool, tag string) error {
+	if !inActions || a.name == "build" {
 		return nil
+	}
+	token := ""
+	if a.values.Given("token") {
+		token = a.values.String("token")
+	}
+	if !r.Shallow() {
+		asked, err := r.CompleteTags(ctx, tag, token)
+		if err != nil && asked && ctx.Err() == nil { // a young repository has no other, and needs none
+			a.reporter.Progress(task.Event{Phase: "check", State: task.Warning,
+				Text: "versions before this one may be unknown: " + err.Error() + "; with fetch-depth: 0, actions/checkout brings all tags"})
+			return nil
+		}
+		return err
 	}
 	return task.Track(ctx, a.reporter.Progress, "check", "shallow clone", 0, func(stage func(string)) (string, error) {
 		stage("fetching commits and tags")
-		token := ""
-		if a.values.Given("token") {
-			token = a.values.String("token")
-		}
 		return "completed", r.Deepen(ctx, token)
 	})
 }

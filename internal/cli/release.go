@@ -34,11 +34,11 @@ failed half-way is finished by running the same command again.`,
 		actions, inActions := action.Detect(a.getenv, a.Out)
 		o, err := s.online(actions, inActions)
 		if err != nil {
-			return err
+			return s.forFork(err)
 		}
 		report, err := s.publish(ctx, o)
 		if err != nil {
-			return err
+			return s.forFork(err)
 		}
 		if err := s.tellRunner(ctx, o, report, false); err != nil {
 			return err

@@ -110,10 +110,13 @@ func outputsOf(p plan.Plan, r dist.Report, dir string) (map[string]string, error
 		}
 	}
 	out := map[string]string{
-		"version": r.Version, "tag": r.Tag, "previous-tag": p.Verdict.Previous,
+		"version": r.Version, "tag": r.Tag, "previous-tag": p.Verdict.Previous, "floating-tags": "",
 		"prerelease": strconv.FormatBool(p.Verdict.Prerelease), "latest": strconv.FormatBool(p.Verdict.Latest && !r.Release.Draft),
 		"release-url": r.Release.URL, "release-id": strconv.FormatInt(r.Release.ID, 10),
 		"assets": string(assets), "dist": dir, "checksums": path.Join(dir, release.ChecksumsName), "notes": path.Join(dir, release.NotesName), "image": "", "image-digest": "", "images": string(images),
+	}
+	if !r.Release.Draft {
+		out["floating-tags"] = strings.Join(p.Verdict.GitTags, " ")
 	}
 	if len(r.Images) > 0 {
 		first := r.Images[0]

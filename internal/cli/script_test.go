@@ -44,6 +44,7 @@ func TestScripts(t *testing.T) {
 	testscript.Run(t, testscript.Params{
 		Dir: "testdata/script", UpdateScripts: *update, RequireExplicitExec: true, RequireUniqueNames: true,
 		Setup: func(env *testscript.Env) error {
+			env.Values[onStage{}] = new(onStage)
 			env.Vars = append(env.Vars, caches...)
 			env.Vars = append(env.Vars,
 				"GOPROXY=off", "GOENV=off", "GOTOOLCHAIN=local",
@@ -56,6 +57,7 @@ func TestScripts(t *testing.T) {
 		Cmds: map[string]func(ts *testscript.TestScript, neg bool, args []string){
 			"repository": repository, "hello": hello, "exits": exits, "appears": appears, "stage": stage, "flip": flip, "same": same,
 			"commit": commit, "github": gitHub, "modproxy": modProxy, "digest": digest, "keypair": keyPair, "strip": strip, "stranger": stranger,
+			"runner": runner, "event": event, "permissions": permissions, "unpublished": unpublished, "published": published, "outputs": outputs, "repeat": repeat, "byhand": byHand, "atmost": atMost,
 		},
 	})
 }
@@ -195,9 +197,10 @@ func same(ts *testscript.TestScript, _ bool, args []string) {
 
 // stage starts a GitHub, a registry and a Sigstore for the repository octo/hello with
 // its tag at HEAD, and sets the environment that a runner sets for a job of a tag push.
+// The repository may be private.
 func stage(ts *testscript.TestScript, _ bool, args []string) {
-	if len(args) != 1 {
-		ts.Fatalf("usage: stage TAG")
+	if len(args) < 1 || len(args) > 2 || len(args) == 2 && args[1] != "private" {
+		ts.Fatalf("usage: stage TAG [private]")
 	}
 	cmd := exec.Command("git", "rev-parse", "HEAD")
 	cmd.Dir = ts.MkAbs(".")
@@ -207,6 +210,10 @@ func stage(ts *testscript.TestScript, _ bool, args []string) {
 	s, err := rehearsal.Start(plan.Plan{Repository: plan.Repository{Owner: "octo", Name: "hello"}, Tag: args[0], Commit: commit}, nil, nil)
 	ts.Check(err)
 	ts.Defer(func() { ts.Check(s.Close()) })
+	if len(args) == 2 {
+		private(ts, s, args[0], commit)
+	}
+	ts.Value(onStage{}).(*onStage).Stage = s
 	trust := ts.MkAbs(".tmp")
 	ts.Check(os.MkdirAll(trust, 0o755))
 	ts.Check(s.Sigstore.WriteFiles(trust))
@@ -224,7 +231,6 @@ func stage(ts *testscript.TestScript, _ bool, args []string) {
 	} {
 		ts.Setenv(name, value)
 	}
-	ts.Setenv("WRITES", "")
 	ts.Defer(func() {
 		for _, call := range s.Hub.Calls() {
 			if call.Method != "GET" {

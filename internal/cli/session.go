@@ -2,7 +2,9 @@ package cli
 
 import (
 	"context"
+	"errors"
 	"fmt"
+	"io/fs"
 	"os"
 	"path/filepath"
 	"strings"
@@ -72,7 +74,7 @@ func (a *app) open(ctx context.Context, adjust func(*plan.Config, plan.Facts)) (
 		return nil, err
 	}
 	if s.plan, err = plan.New(s.config, s.facts); err != nil {
-		return nil, err
+		return nil, s.untagged(err)
 	}
 	for _, i := range s.plan.Images {
 		for _, t := range i.Unchosen() {
@@ -91,26 +93,31 @@ const nextTag = "auto"
 func (a *app) read(ctx context.Context, tag string) (*session, error) {
 	s := &session{app: a, dir: a.values.String("directory"), runner: run.New(a.Environ)}
 	if info, err := os.Stat(s.dir); err != nil || !info.IsDir() {
-		return nil, release.Misuse("name an existing directory with -C", "directory %q: not there", s.dir)
+		return nil, a.noDirectory(s.dir)
 	}
 	s.dist = dist.Dir(filepath.Join(s.dir, "dist"))
 	var err error
 	if s.config, err = a.readConfig(); err != nil {
 		return nil, err
 	}
-	actions, inActions := action.Detect(a.getenv, a.Out)
+	_, inActions := action.Detect(a.getenv, a.Out)
 	if s.next = tag == nextTag; s.next {
 		tag = ""
 	}
-	if s.config.Tag = strings.TrimPrefix(tag, "refs/tags/"); inActions && tag == "" {
-		s.config.Tag = actions.Tag()
+	s.config.Tag = strings.TrimPrefix(tag, "refs/tags/")
+	started := ""
+	if tag == "" {
+		if started, err = a.started(); err != nil {
+			return nil, err
+		}
+		s.config.Tag = started
 	}
 	group, shared := errgroup.WithContext(ctx)
 	group.Go(func() (err error) {
 		if s.repo, err = repo.Open(shared, s.runner, s.dir, inActions); err != nil {
 			return err
 		}
-		if err := a.deepen(shared, s.repo, inActions); err != nil {
+		if err := a.deepen(shared, s.repo, inActions, s.config.Tag); err != nil {
 			return err
 		}
 		s.facts, err = s.repo.Facts(shared, s.config.Tag)
@@ -119,6 +126,9 @@ func (a *app) read(ctx context.Context, tag string) (*session, error) {
 	modules := a.fetching(s.runner)
 	group.Go(func() (err error) { s.toolchain, err = gobuild.Probe(shared, modules, s.dir); return err })
 	if err := group.Wait(); err != nil {
+		return nil, err
+	}
+	if err := fetched(started, s.facts); err != nil && !s.config.Snapshot {
 		return nil, err
 	}
 	if s.facts.Commit != s.facts.Head && !s.config.Snapshot { // which may ask for another toolchain
@@ -134,6 +144,10 @@ func (a *app) read(ctx context.Context, tag string) (*session, error) {
 // and puts the scalar options on top.
 func (a *app) readConfig() (plan.Config, error) {
 	cfg, err := config.Load(a.values.Path("config"), a.values.Given("config"))
+	if errors.Is(err, fs.ErrNotExist) {
+		return plan.Config{}, release.Misuse(fmt.Sprintf("it is looked for in the directory of the module, %q; without it, %s is read where there is one",
+			a.values.String("directory"), config.DefaultFile), "%s: %w", a.values.Place("config"), err)
+	}
 	if err != nil {
 		return plan.Config{}, err
 	}

@@ -134,3 +134,18 @@ type placed struct {
 }
 
 func (p *placed) Places() []release.Place { return p.places }
+
+// The floating tags may move where the released version is the highest of theirs, and not to
+// what is not public.
+func TestFloatingTags(t *testing.T) {
+	p := plan.Plan{Verdict: version.Verdict{GitTags: []string{"v1.2", "v1"}}}
+	for _, tt := range []struct {
+		draft bool
+		want  string
+	}{{false, "v1.2 v1"}, {true, ""}} {
+		r := dist.Report{Release: &dist.Release{Draft: tt.draft}}
+		if got, err := outputsOf(p, r, "dist"); err != nil || got["floating-tags"] != tt.want {
+			t.Errorf("draft %t: %q, %v, want %q", tt.draft, got["floating-tags"], err, tt.want)
+		}
+	}
+}

@@ -32,6 +32,7 @@ type Values struct {
 type value struct {
 	text   string
 	source Source
+	place  string // what to call where it was written, such as "input tag"
 }
 
 // Resolve finds the value of every option that the command takes. flags holds the
@@ -44,8 +45,8 @@ func Resolve(command string, flags map[string]string, getenv func(string) string
 		if !o.Takes(command) {
 			continue
 		}
-		found, where := find(o, flags, getenv)
-		text, err := normalise(o, found, where)
+		found := find(o, flags, getenv)
+		text, err := normalise(o, found)
 		if err != nil {
 			return Values{}, err
 		}
@@ -61,14 +62,14 @@ func Resolve(command string, flags map[string]string, getenv func(string) string
 	return v, contradictions(v)
 }
 
-// find gives an option's value as it was written, and what to call its place.
-func find(o Option, flags map[string]string, getenv func(string) string) (value, string) {
+// find gives an option's value as it was written.
+func find(o Option, flags map[string]string, getenv func(string) string) value {
 	if text, ok := flags[o.Name]; ok {
-		return value{text, FromFlag}, "flag --" + o.Name
+		return value{text, FromFlag, "flag --" + o.Name}
 	}
 	if o.Input != "" {
 		if text := strings.TrimSpace(getenv(inputVariable(o.Input))); text != "" {
-			return value{text, FromInput}, "input " + o.Input
+			return value{text, FromInput, "input " + o.Input}
 		}
 	}
 	if o.Env != "" {
@@ -76,10 +77,10 @@ func find(o Option, flags map[string]string, getenv func(string) string) (value,
 			if o.Kind == KindBool { // a variable such as NO_COLOR says yes by being there (https://no-color.org)
 				text = "true"
 			}
-			return value{text, FromEnvironment}, "variable " + o.Env
+			return value{text, FromEnvironment, "variable " + o.Env}
 		}
 	}
-	return value{o.Default, FromDefault}, "default of " + o.Name
+	return value{o.Default, FromDefault, "default of " + o.Name}
 }
 
 // inputVariable is where the runner puts an input
@@ -89,16 +90,16 @@ func inputVariable(input string) string {
 }
 
 // normalise checks a value against its option's kind and choices.
-func normalise(o Option, v value, where string) (string, error) {
+func normalise(o Option, v value) (string, error) {
 	if o.Kind == KindBool {
 		yes, err := strconv.ParseBool(strings.ToLower(v.text))
 		if err != nil {
-			return "", release.Misuse("", "%s: %q: want true or false", where, v.text)
+			return "", release.Misuse("", "%s: %q: want true or false", v.place, v.text)
 		}
 		return strconv.FormatBool(yes), nil
 	}
 	if len(o.Choices) > 0 && v.source != FromDefault && !slices.Contains(o.Choices, v.text) {
-		return "", release.Misuse(meant(v.text, o.Choices), "%s: %q: want %s", where, v.text, strings.Join(o.Choices, " or "))
+		return "", release.Misuse(meant(v.text, o.Choices), "%s: %q: want %s", v.place, v.text, strings.Join(o.Choices, " or "))
 	}
 	return v.text, nil
 }
@@ -118,7 +119,8 @@ func contradictions(v Values) error {
 		{"key", "branches", "a key proves no workflow, and so no branch that it ran for"},
 	} {
 		if given(pair.a) && given(pair.b) {
-			return release.Misuse("give one of them", "--%s and --%s: %s", pair.a, pair.b, pair.why)
+			called := func(name string) string { return strings.TrimPrefix(v.Place(name), "flag ") }
+			return release.Misuse("give one of them", "%s and %s: %s", called(pair.a), called(pair.b), pair.why)
 		}
 	}
 	return nil
@@ -163,6 +165,10 @@ func (v Values) Path(name string) string {
 // Source is where the value came from; empty for an option that the command does not
 // take.
 func (v Values) Source(name string) Source { return v.lookup(name).source }
+
+// Place is what to call where the value was written: "flag --tag", "input tag",
+// "variable GITHUB_TOKEN"; empty for an option that the command does not take.
+func (v Values) Place(name string) string { return v.lookup(name).place }
 
 // Given tells whether somebody gave the value: it is not the default.
 func (v Values) Given(name string) bool {

@@ -123,6 +123,10 @@ var (
 	repositoryName = regexp.MustCompile(`^([A-Za-z0-9][A-Za-z0-9-]*)/([A-Za-z0-9._-]+)$`)
 )
 
+// ErrNoVersion is wrapped by the error of New about a commit that has no version, where
+// nobody named one.
+var ErrNoVersion = errors.New("no version")
+
 // decideVersion sets everything that follows from the tag.
 func (p *Plan) decideVersion(cfg Config, facts Facts) error {
 	if cfg.Snapshot {
@@ -137,7 +141,7 @@ func (p *Plan) decideVersion(cfg Config, facts Facts) error {
 	if facts.Tag == "" {
 		return release.Reject(
 			"tag the commit (git tag v1.2.3), or say which version it is to be: --tag v1.2.3; `pgo-release check` proposes one",
-			"no version: no tag of this module points at commit %s", short(facts.Head))
+			"%w: no tag of this module points at commit %s", ErrNoVersion, short(facts.Head))
 	}
 	if version.IsFloating(facts.Tag) {
 		return release.Nothing("",

@@ -1,7 +1,7 @@
 // Package repo reads a git repository: the facts of a release, the commits of its
 // notes, and the clone that it is built in. It changes nothing in the user's
-// repository: no ref, no index, no configuration; except that Deepen completes a
-// shallow clone.
+// repository: no ref, no index, no configuration; except that Deepen and CompleteTags
+// complete a clone.
 package repo
 
 import (
@@ -53,7 +53,7 @@ func Open(ctx context.Context, git run.Runner, dir string, trusted bool) (*Repo,
 	r := &Repo{git: git.With("GIT_LFS_SKIP_SMUDGE=1")}
 	out, err := r.gitIn(ctx, dir, "rev-parse", "--show-toplevel", "--show-prefix", "--show-object-format")
 	if err != nil {
-		return nil, opening(dir, err)
+		return nil, opening(dir, trusted, err)
 	}
 	lines := strings.Split(strings.TrimSuffix(out, "\n"), "\n")
 	if len(lines) != 3 {
@@ -81,10 +81,14 @@ func Open(ctx context.Context, git run.Runner, dir string, trusted bool) (*Repo,
 	return r, nil
 }
 
-// opening explains why git does not open a directory.
-func opening(dir string, err error) error {
+// opening explains why git does not open a directory. One that is trusted is a job's.
+func opening(dir string, trusted bool, err error) error {
+	start := "run git init and commit, or name another directory with -C"
+	if trusted {
+		start = "add a step with actions/checkout and fetch-depth: 0 before this one"
+	}
 	for _, known := range []struct{ said, problem, hint string }{
-		{"not a git repository", "not in a git repository", "run git init and commit, or name another directory with -C"},
+		{"not a git repository", "not in a git repository", start},
 		{"must be run in a work tree", "no working tree", "a bare repository has no files to work on; clone it"},
 		{"dubious ownership", "the repository belongs to another user", "run as its owner, or tell git to trust it: git config --global --add safe.directory DIRECTORY"},
 	} {

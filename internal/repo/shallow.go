@@ -5,6 +5,7 @@ import (
 	"encoding/base64"
 	"fmt"
 	"os"
+	"slices"
 	"strings"
 	"time"
 
@@ -27,7 +28,35 @@ const maxFetch = 15 * time.Minute
 // an annotated tag as a plain one). token, where it is not empty, is shown to github.com
 // when git's own configuration does not open the repository.
 func (r *Repo) Deepen(ctx context.Context, token string) error {
-	args := []string{"fetch", "--quiet", "--unshallow", "--no-write-fetch-head", "--no-auto-gc", "origin", r.head, "+refs/tags/*:refs/tags/*"}
+	if err := r.fetchTags(ctx, token, r.head, "--unshallow"); err != nil {
+		return release.Reject("give the job the whole history: actions/checkout with fetch-depth: 0; or git fetch --unshallow --tags",
+			"deepening the shallow clone %q: %w", r.top, err)
+	}
+	return nil
+}
+
+// CompleteTags fetches the tags from origin where the clone has none but the one that is
+// known: as actions/checkout leaves it whose depth happens to reach every commit, which
+// is no shallow clone and lacks the versions before all the same. It tells whether it
+// asked: a clone that has other tags, or no origin, stays as it is. The token is as for
+// Deepen.
+func (r *Repo) CompleteTags(ctx context.Context, known, token string) (asked bool, err error) {
+	refs, err := r.tags(ctx)
+	if err != nil || slices.ContainsFunc(refs, func(ref version.Ref) bool { return ref.Tag != known }) {
+		return false, err
+	}
+	if _, err := r.gitTop(ctx, "remote", "get-url", "origin"); err != nil {
+		return false, ctx.Err()
+	}
+	if err := r.fetchTags(ctx, token); err != nil {
+		return true, fmt.Errorf("fetching the tags of %q: %w", r.top, err)
+	}
+	return true, nil
+}
+
+// fetchTags fetches all tags from origin, and what more arguments name.
+func (r *Repo) fetchTags(ctx context.Context, token string, more ...string) error {
+	args := append([]string{"fetch", "--quiet", "--no-write-fetch-head", "--no-auto-gc", "origin", "+refs/tags/*:refs/tags/*"}, more...)
 	ctx, cancel := context.WithTimeout(ctx, maxFetch)
 	defer cancel()
 	_, err := r.gitTop(ctx, args...)
@@ -35,11 +64,7 @@ func (r *Repo) Deepen(ctx context.Context, token string) error {
 		// Not before: a second header beside the one that a checkout left is refused.
 		_, err = git(ctx, r.git.With(Authorise(r.git, "https://github.com", token)...), r.top, args...)
 	}
-	if err != nil {
-		return release.Reject("give the job the whole history: actions/checkout with fetch-depth: 0; or git fetch --unshallow --tags",
-			"deepening the shallow clone %q: %w", r.top, err)
-	}
-	return nil
+	return err
 }
 
 // Authorise are the variables that make git show a token to a server, such as
