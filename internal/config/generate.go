@@ -62,6 +62,16 @@ func ActionYAML() ([]byte, error) {
 	return out.Bytes(), nil
 }
 
+// OutputTable is the table of the action's outputs in README.md, in Markdown.
+func OutputTable() string {
+	var out strings.Builder
+	out.WriteString("| output | what |\n|---|---|\n")
+	for _, o := range Outputs() {
+		fmt.Fprintf(&out, "| `%s` | %s |\n", o.Name, o.Help)
+	}
+	return out.String()
+}
+
 // OptionTable is the table of options in README.md, in Markdown.
 func OptionTable() string {
 	var out strings.Builder

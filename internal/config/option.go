@@ -177,6 +177,7 @@ func Outputs() []Output {
 		{"version", "Version that was released, without v"},
 		{"tag", "Tag that was released"},
 		{"previous-tag", "Tag that the release notes start from; empty for a first release"},
+		{"floating-tags", "Git tags such as v1 and v1.2 that may move to the released commit, separated by spaces, where the repository is an action; empty where a newer version has them"},
 		{"prerelease", "true for a pre-release, else false"},
 		{"latest", "true when the release became the latest one, else false"},
 		{"release-url", "URL of the release's page"},
