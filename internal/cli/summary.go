@@ -143,7 +143,7 @@ func (p page) artifacts() string {
 		if a.Target != nil {
 			platform = a.Target.String()
 		}
-		fmt.Fprintf(&text, "| `%s` | %s | %s |", a.Name, platform, ui.Size(a.Size))
+		fmt.Fprintf(&text, "| `%s` | %s | %s |", a.Name, platform, strings.ReplaceAll(ui.Size(a.Size), " ", "&nbsp;"))
 		if compared {
 			fmt.Fprintf(&text, " %s |", p.growth(a))
 		}
@@ -163,7 +163,7 @@ func (p page) growth(a dist.Artifact) string {
 	case was == 0:
 		return ""
 	}
-	return fmt.Sprintf("%+.1f %%", 100*float64(a.Size-was)/float64(was))
+	return fmt.Sprintf("%+.1f&nbsp;%%", 100*float64(a.Size-was)/float64(was))
 }
 
 // maxBars bounds the tasks in the chart: a page can show no more, and Mermaid reads no
