@@ -51,7 +51,7 @@ func packages(t *testing.T) []pkg {
 // workers hold one outside thing each and do not know each other.
 var (
 	domain  = []string{"release", "history", "version", "notes", "plan", "provenance"}
-	workers = []string{"run", "repo", "gobuild", "apidiff", "modproxy", "pack", "sbom", "sign", "image", "github", "action", "ui", "dist", "task"}
+	workers = []string{"run", "repo", "gobuild", "apidiff", "modproxy", "pack", "sbom", "sign", "image", "github", "action", "ui", "dist", "task", "machine"}
 	rooms   = map[string][]string{
 		"":           {"cli"},
 		"release":    {},
@@ -62,6 +62,7 @@ var (
 		"provenance": {"release", "plan"},
 
 		"run":      {},
+		"machine":  {},
 		"task":     {},
 		"ui":       {"task", "release"},
 		"repo":     {"run", "plan", "release", "version", "history"},
@@ -119,6 +120,7 @@ func TestHomes(t *testing.T) {
 		"github.com/sethvargo/go-githubactions":  {"action"},
 		"github.com/olareg/olareg":               {"rehearsal/registry"},
 		"github.com/spf13/cobra":                 {"cli"},
+		"github.com/dustin/go-humanize":          {"cli"},
 		"github.com/goccy/go-yaml":               {"config"},
 		"github.com/invopop/jsonschema":          {"config"},
 		"github.com/klauspost/compress":          {"pack", "image"},

@@ -6,6 +6,7 @@ import (
 	"io"
 	"os"
 	"path/filepath"
+	"runtime"
 	"strings"
 
 	"github.com/org/pgo-release/internal/dist"
@@ -31,7 +32,11 @@ func (s *session) make(ctx context.Context) (result engine.Result, err error) {
 	layout := engine.Layout{
 		Root: string(s.dist), Binaries: s.dist.Join(dist.BinariesDir), Image: s.dist.Join(dist.ImageDir),
 	}
-	return engine.Make(ctx, s.plan, layout, s.maker())
+	maker, err := s.maker()
+	if err != nil {
+		return engine.Result{}, err
+	}
+	return engine.Make(ctx, s.plan, layout, maker)
 }
 
 // describing is an SBOM describer that may have failed to start.
@@ -41,7 +46,11 @@ type describing struct {
 }
 
 // maker wires the workers to the edges of Make.
-func (s *session) maker() engine.Maker {
+func (s *session) maker() (engine.Maker, error) {
+	budget, err := s.budget()
+	if err != nil {
+		return engine.Maker{}, err
+	}
 	describer := make(chan describing, 1)
 	return engine.Maker{
 		Source: func(ctx context.Context, p plan.Plan) (engine.Source, error) {
@@ -64,18 +73,7 @@ func (s *session) maker() engine.Maker {
 			}()
 			return engine.Source{Root: checkout.Root, Module: checkout.Module, Remove: checkout.Remove}, nil
 		},
-		Compile: func(ctx context.Context, src engine.Source, u plan.Unit, out string) error {
-			absolute, err := filepath.Abs(out)
-			if err != nil {
-				return err
-			}
-			err = s.toolchain.Compile(ctx, src.Module, u, s.plan.Module.Vendored, !s.plan.Snapshot, absolute)
-			var failure *gobuild.Failure
-			if errors.As(err, &failure) {
-				failure.Module = s.plan.Module.Dir
-			}
-			return err
-		},
+		Compile: s.compile(budget),
 		Inspect: inspect,
 		Archive: func(ctx context.Context, u plan.Unit, path string, entries []engine.Entry) (release.File, error) {
 			packed := make([]pack.Entry, len(entries))
@@ -102,9 +100,9 @@ func (s *session) maker() engine.Maker {
 		Images: func(ctx context.Context, p plan.Plan, src engine.Source, units []release.Unit, dir string) ([]release.Image, error) {
 			return s.buildImages(ctx, p, src.Root, units, dir)
 		},
-		Compiles: 1,
+		Compiles: budget.builds, Memory: budget.limit, Free: budget.free, Host: runtime.GOOS + "/" + runtime.GOARCH,
 		Progress: s.reporter.Progress,
-	}
+	}, nil
 }
 
 // inspect reads what a binary says of its origin; a release's must say what the plan says.

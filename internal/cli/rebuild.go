@@ -96,7 +96,10 @@ func (s *session) makeAgain(ctx context.Context, out string) (engine.Result, err
 	if err := os.Mkdir(layout.Root, 0o755); err != nil {
 		return engine.Result{}, fmt.Errorf("building %s again: %w", s.plan.Tag, err)
 	}
-	maker := s.maker()
+	maker, err := s.maker()
+	if err != nil {
+		return engine.Result{}, err
+	}
 	maker.Progress = func(e task.Event) {
 		e.Phase = engine.PhaseRebuild
 		s.reporter.Progress(e)

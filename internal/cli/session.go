@@ -41,6 +41,9 @@ type session struct {
 // open reads configuration and facts and makes the plan. adjust may change the
 // configuration when the facts are known; nil leaves it.
 func (a *app) open(ctx context.Context, adjust func(*plan.Config, plan.Facts)) (*session, error) {
+	if _, err := a.budget(); err != nil { // before anything is asked
+		return nil, err
+	}
 	s, err := a.read(ctx, a.values.String("tag"))
 	if err != nil {
 		return nil, err

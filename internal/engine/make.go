@@ -23,8 +23,9 @@ import (
 type Maker struct {
 	// Source makes the directory to compile in.
 	Source func(ctx context.Context, p plan.Plan) (Source, error)
-	// Compile writes the unit's executable to out. Its error names the unit.
-	Compile func(ctx context.Context, s Source, u plan.Unit, out string) error
+	// Compile writes the unit's executable to out. Its error names the unit, and has a
+	// method Killed() bool where it may be that memory was short.
+	Compile func(ctx context.Context, s Source, u plan.Unit, out string, w Way) error
 	// Inspect reads an executable's origin, and refuses one that is not the plan's.
 	Inspect func(executable string, p plan.Plan) (Origin, error)
 	// Archive packs the entries.
@@ -37,8 +38,23 @@ type Maker struct {
 	// has any.
 	Images func(ctx context.Context, p plan.Plan, s Source, units []release.Unit, dir string) ([]release.Image, error)
 
-	Compiles int // how many compilers run at once; the go command itself uses every processor
+	// Compiles is how many compilers run at once; 0: one, which uses every processor, and a
+	// second one while the first one links.
+	Compiles int
+	// Memory is what all compilers together may take, in bytes; 0: as much as is free.
+	Memory int64
+	// Free is how much memory there is for more compilers, in bytes; nil: always enough.
+	Free func() int64
+	// Host is the platform that is compiled first, as os/arch: what is wrong everywhere
+	// shows there soonest.
+	Host     string
 	Progress task.Progress
+}
+
+// Way is how one unit is compiled.
+type Way struct {
+	Alone bool       // with as little memory as can be; nothing else is compiled meanwhile
+	Load  func(Load) // is told again and again what the compile takes, as far as that is known
 }
 
 // Make compiles, packs and describes every unit of the plan, then writes the
@@ -60,8 +76,12 @@ func Make(ctx context.Context, p plan.Plan, layout Layout, m Maker) (result Resu
 
 // make is Make with a source.
 func (m Maker) make(ctx context.Context, p plan.Plan, layout Layout, source Source) (Result, error) {
-	run := making{Maker: m, plan: p, layout: layout, source: source, units: make([]unit, len(p.Units))}
-	if err := task.Flow(ctx, max(1, m.Compiles), len(p.Units), run.compile, run.pack); err != nil {
+	run := making{Maker: m, plan: p, layout: layout, source: source, units: make([]unit, len(p.Units)), lanes: newLanes(m.Compiles, m.Memory, m.Free)}
+	order := m.order(p.Units)
+	err := task.Flow(ctx, run.lanes.places(), len(order),
+		func(ctx context.Context, n int) error { return run.compile(ctx, n, order[n]) },
+		func(ctx context.Context, n int) error { return run.pack(ctx, order[n]) })
+	if err != nil {
 		return Result{}, err
 	}
 	var origins []Origin
@@ -74,9 +94,23 @@ func (m Maker) make(ctx context.Context, p plan.Plan, layout Layout, source Sour
 	return Result{Made: made, Origin: merge(origins)}, err
 }
 
+// order is that in which units are compiled, by their index.
+func (m Maker) order(units []plan.Unit) []int {
+	var host, rest []int
+	for i, u := range units {
+		if u.Target.Port() == m.Host {
+			host = append(host, i)
+		} else {
+			rest = append(rest, i)
+		}
+	}
+	return append(host, rest...)
+}
+
 // making is one call of Make.
 type making struct {
 	Maker
+	lanes  *lanes
 	plan   plan.Plan
 	layout Layout
 	source Source
@@ -120,14 +154,22 @@ func (m making) end(ctx context.Context, i int, err error) error {
 	return err
 }
 
-// compile takes a unit from source to an executable that says what it should.
-func (m making) compile(ctx context.Context, i int) error {
+// compile takes a unit, the nth to be compiled, from source to an executable that says
+// what it should. When it fails, its place stays taken, so that none begins after it.
+func (m making) compile(ctx context.Context, n, i int) error {
 	u, state := m.plan.Units[i], &m.units[i]
+	if err := m.lanes.enter(ctx, n, false); err != nil {
+		return err
+	}
 	state.started = time.Now()
 	m.event(i, task.Started, func(e *task.Event) { e.Number = len(m.plan.Units) })
 	m.stage(i, "compiling")
 	state.executable = filepath.Join(m.layout.Binaries, u.Build+"_"+u.Target.Suffix(), u.Binary)
-	err := m.Compile(ctx, m.source, u, state.executable)
+	way := Way{Load: func(load Load) { m.lanes.report(n, load) }}
+	err := m.Compile(ctx, m.source, u, state.executable, way)
+	if killed(err) && ctx.Err() == nil {
+		err = m.again(ctx, n, i, way)
+	}
 	if err == nil {
 		if state.origin, err = m.Inspect(state.executable, m.plan); err != nil {
 			err = fmt.Errorf("checking %s for %s: %w", u.Build, u.Target, err)
@@ -136,7 +178,29 @@ func (m making) compile(ctx context.Context, i int) error {
 	if err != nil {
 		return m.end(ctx, i, err)
 	}
+	m.lanes.leave(n)
 	return nil
+}
+
+// again compiles a unit once more, when nothing else is compiled.
+func (m making) again(ctx context.Context, n, i int, way Way) error {
+	m.event(i, task.Warning, func(e *task.Event) {
+		e.Text = "the compiler was killed, as happens when memory is short: it is started once more, alone"
+	})
+	m.lanes.leave(n)
+	m.stage(i, "waiting")
+	if err := m.lanes.enter(ctx, n, true); err != nil {
+		return err
+	}
+	m.stage(i, "compiling alone")
+	way.Alone = true
+	return m.Compile(ctx, m.source, m.plan.Units[i], m.units[i].executable, way)
+}
+
+// killed tells whether an error says that a program was killed.
+func killed(err error) bool {
+	var k interface{ Killed() bool }
+	return errors.As(err, &k) && k.Killed()
 }
 
 // pack takes a unit from the executable to archive and SBOM.

@@ -231,7 +231,7 @@ func TestMakeMissingExecutable(t *testing.T) {
 		w := newWorkshop(t)
 		m := engine.Maker{
 			Source: w.source, Inspect: w.inspect, Archive: w.archive, Describe: w.describe, Checksums: w.checksums, Images: w.image, Progress: w.progress,
-			Compile: func(context.Context, engine.Source, plan.Unit, string) error { return nil },
+			Compile: func(context.Context, engine.Source, plan.Unit, string, engine.Way) error { return nil },
 		}
 		_, err := engine.Make(t.Context(), w.plan, w.layout, m)
 		if !errors.Is(err, fs.ErrNotExist) || !strings.HasPrefix(err.Error(), "packing hello for linux/") {

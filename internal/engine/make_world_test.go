@@ -36,11 +36,16 @@ type workshop struct {
 	plan     plan.Plan
 	layout   engine.Layout
 	compiles int
+	memory   int64
+	free     func() int64
+	host     string
 	origins  map[string]engine.Origin // by the unit's build and platform
 	// at happens in every call of an edge, before its work; unit is -1 where the edge is
 	// about all of them. An error is the edge's. The context of edges that have none is
 	// never done.
 	at func(ctx context.Context, edge string, unit int) error
+	// way happens in every compile after that.
+	way func(ctx context.Context, unit int, way engine.Way) error
 
 	mu      sync.Mutex
 	calls   []string // "compile 0", in the order in which they began
@@ -76,7 +81,7 @@ func newWorkshop(t *testing.T) *workshop {
 func (w *workshop) make(ctx context.Context) (engine.Result, error) {
 	return engine.Make(ctx, w.plan, w.layout, engine.Maker{
 		Source: w.source, Compile: w.compile, Inspect: w.inspect, Archive: w.archive, Describe: w.describe,
-		Checksums: w.checksums, Images: w.image, Compiles: w.compiles, Progress: w.progress,
+		Checksums: w.checksums, Images: w.image, Compiles: w.compiles, Memory: w.memory, Free: w.free, Host: w.host, Progress: w.progress,
 	})
 }
 
@@ -155,9 +160,12 @@ func (w *workshop) source(ctx context.Context, _ plan.Plan) (engine.Source, erro
 	}}, nil
 }
 
-func (w *workshop) compile(ctx context.Context, _ engine.Source, u plan.Unit, out string) error {
+func (w *workshop) compile(ctx context.Context, _ engine.Source, u plan.Unit, out string, way engine.Way) error {
 	leave, err := w.enter(ctx, compile, w.unit(u.Archive))
 	defer leave()
+	if err == nil && w.way != nil {
+		err = w.way(ctx, w.unit(u.Archive), way)
+	}
 	if err != nil {
 		return err
 	}

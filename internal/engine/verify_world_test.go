@@ -112,8 +112,8 @@ func (w workers) maker(r *repo.Repo, p plan.Plan) engine.Maker {
 			c, err := r.Clone(ctx, p)
 			return engine.Source{Root: c.Root, Module: c.Module, Remove: c.Remove}, err
 		},
-		Compile: func(ctx context.Context, s engine.Source, u plan.Unit, out string) error {
-			return w.toolchain.Compile(ctx, s.Module, u, false, true, out)
+		Compile: func(ctx context.Context, s engine.Source, u plan.Unit, out string, _ engine.Way) error {
+			return w.toolchain.Compile(ctx, gobuild.Job{Dir: s.Module, Unit: u, Stamped: true}, out)
 		},
 		Inspect: func(executable string, p plan.Plan) (engine.Origin, error) {
 			stamp, err := gobuild.ReadStamp(executable)

@@ -94,6 +94,7 @@ type Failure struct {
 	Output string // what the go command printed, whole
 	Module string // directory of the module, relative to the repository
 	Err    error
+	killed bool // the go command itself was
 }
 
 func (f *Failure) Error() string {
@@ -102,6 +103,13 @@ func (f *Failure) Error() string {
 
 // Unwrap gives the cause.
 func (f *Failure) Unwrap() error { return f.Err }
+
+// killedTool is how the go command says that one of its programs was killed.
+var killedTool = regexp.MustCompile(`(?m): signal: killed$`)
+
+// Killed tells whether the go command or a compiler was killed, as the kernel does when
+// memory runs out.
+func (f *Failure) Killed() bool { return f.killed || killedTool.MatchString(f.Output) }
 
 // compilerLine is how the compiler and the linker write what is wrong in a file.
 var compilerLine = regexp.MustCompile(`(?m)^(?:\./)?([^\s:][^:\n]*\.go):([0-9]+):(?:([0-9]+):)? (.+)$`)
@@ -124,6 +132,8 @@ func (f *Failure) Places() []release.Place {
 // Hint is for the failures whose output does not say what to do.
 func (f *Failure) Hint() string {
 	switch {
+	case f.Killed():
+		return "memory ran out although nothing else was compiling: take a larger runner, or give the container more"
 	case strings.Contains(f.Output, "build constraints exclude all Go files"):
 		return "the package does not exist on this platform (or needs cgo, which is off): name the platforms it is for, with --platforms or in .pgo-release.yaml"
 	case strings.Contains(f.Output, "no matching files found"):
@@ -136,22 +146,40 @@ func (f *Failure) Hint() string {
 	return ""
 }
 
-// Compile builds the unit's main package in the module at dir into the file out.
-// stamped asks for the version control stamp that a release has. The error is a
-// *Failure that wraps the cause.
-func (t Toolchain) Compile(ctx context.Context, dir string, u plan.Unit, vendored, stamped bool, out string) error {
+// Job is a main package to compile, and how.
+type Job struct {
+	Dir      string // of the module
+	Unit     plan.Unit
+	Vendored bool
+	Stamped  bool // with the version control stamp that a release has
+	Width    int  // how many compilers run at once; 0: as many as there are processors
+	// Load, where it is not nil, is told again and again how much memory all compilers
+	// together take, in bytes, and whether only the linker is left; on Linux only.
+	Load func(memory int64, linking bool)
+}
+
+// Compile builds the job's main package into the file out. The error is a *Failure that
+// wraps the cause.
+func (t Toolchain) Compile(ctx context.Context, j Job, out string) error {
+	u := j.Unit
 	args := []string{"build", "-trimpath", "-mod=readonly", "-buildvcs=true"}
-	if vendored {
+	if j.Vendored {
 		args[2] = "-mod=vendor"
 	}
-	if !stamped {
+	if !j.Stamped {
 		args[3] = "-buildvcs=false" // the version says what it is; git may not even trust the tree
+	}
+	if j.Width > 0 {
+		args = append(args, "-p="+strconv.Itoa(j.Width))
 	}
 	if len(u.Tags) > 0 {
 		args = append(args, "-tags="+strings.Join(u.Tags, ","))
 	}
 	args = append(args, "-ldflags="+u.Ldflags, "-o", out, u.Main)
 	env := t.run.With(u.Target.Env()...)
+	if j.Load != nil {
+		env = env.Watched(func(all []run.Process) { j.Load(load(all)) })
+	}
 	for _, name := range slices.Sorted(maps.Keys(u.Env)) {
 		env = env.With(name + "=" + u.Env[name])
 	}
@@ -159,16 +187,27 @@ func (t Toolchain) Compile(ctx context.Context, dir string, u plan.Unit, vendore
 	if failure.Err = os.MkdirAll(filepath.Dir(out), 0o755); failure.Err != nil {
 		return failure
 	}
-	output, err := env.All(ctx, dir, "go", args...)
+	output, err := env.All(ctx, j.Dir, "go", args...)
 	if err == nil {
 		return nil
 	}
 	failure.Output, failure.Err = string(output), err
 	var failed *run.Error
 	if errors.As(err, &failed) {
-		failure.Err = failed.Err
+		failure.Err, failure.killed = failed.Err, failed.Killed()
 	}
 	return failure
+}
+
+// load sums up the processes of a build. The linker comes last, when no compiler is left.
+func load(all []run.Process) (memory int64, linking bool) {
+	compiling := false
+	for _, p := range all {
+		memory += p.Memory
+		linking = linking || p.Name == "link"
+		compiling = compiling || p.Name == "compile" || p.Name == "asm"
+	}
+	return memory, linking && !compiling
 }
 
 // Stamp is what the go command wrote into a binary about its origin.

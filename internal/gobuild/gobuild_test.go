@@ -168,7 +168,7 @@ func TestCompile(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			out := filepath.Join(t.TempDir(), "not there yet", c.unit.Binary)
-			if err := toolchain.Compile(t.Context(), dir, c.unit, false, true, out); err != nil {
+			if err := toolchain.Compile(t.Context(), gobuild.Job{Dir: dir, Unit: c.unit, Stamped: true}, out); err != nil {
 				t.Fatal(err)
 			}
 			if says := command(t, dir, nil, out); says != c.says {
@@ -218,7 +218,7 @@ func TestCompileTarget(t *testing.T) {
 			t.Fatal(err)
 		}
 		u := plan.Unit{Build: "app", Main: ".", Target: target}
-		err = toolchain.Compile(t.Context(), dir, u, false, false, filepath.Join(t.TempDir(), "app"))
+		err = toolchain.Compile(t.Context(), gobuild.Job{Dir: dir, Unit: u}, filepath.Join(t.TempDir(), "app"))
 		var failure *gobuild.Failure
 		if !errors.As(err, &failure) || failure.Unit != "app for "+text {
 			t.Fatalf("%s: %v", text, err)
@@ -270,13 +270,13 @@ func TestCompileVendored(t *testing.T) {
 	u := unit()
 	u.Main = "."
 	out := filepath.Join(t.TempDir(), "app")
-	if err := toolchain.Compile(t.Context(), dir, u, true, false, out); err != nil {
+	if err := toolchain.Compile(t.Context(), gobuild.Job{Dir: dir, Unit: u, Vendored: true}, out); err != nil {
 		t.Fatal(err)
 	}
 	if says := command(t, dir, nil, out); says != "vendored" {
 		t.Errorf("it says %q", says)
 	}
-	err := toolchain.Compile(t.Context(), dir, u, false, false, out)
+	err := toolchain.Compile(t.Context(), gobuild.Job{Dir: dir, Unit: u}, out)
 	if err == nil || !strings.Contains(err.Error(), "example.com/dep") {
 		t.Errorf("without the vendor directory nothing knows the dependency: %v", err)
 	}
@@ -290,7 +290,7 @@ func TestCompileFails(t *testing.T) {
 		lines = append(lines, "\tundefined"+name+"()")
 	}
 	write(t, dir, map[string]string{"cmd/app/main.go": "package main\n\nfunc main() {\n" + strings.Join(lines, "\n") + "\n}\n"})
-	err := probe(t, dir, callers(t, "")).Compile(t.Context(), dir, unit(), false, false, filepath.Join(t.TempDir(), "app"))
+	err := probe(t, dir, callers(t, "")).Compile(t.Context(), gobuild.Job{Dir: dir, Unit: unit()}, filepath.Join(t.TempDir(), "app"))
 	var failure *gobuild.Failure
 	if !errors.As(err, &failure) {
 		t.Fatal(err)
@@ -346,7 +346,7 @@ func TestCompileHints(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			dir := module(t)
 			write(t, dir, c.files)
-			err := probe(t, dir, callers(t, "")).Compile(t.Context(), dir, unit(), false, false, filepath.Join(t.TempDir(), "app"))
+			err := probe(t, dir, callers(t, "")).Compile(t.Context(), gobuild.Job{Dir: dir, Unit: unit()}, filepath.Join(t.TempDir(), "app"))
 			if err == nil || !strings.Contains(release.HintOf(err), c.hint) {
 				t.Errorf("hint %q, want %q, of %v", release.HintOf(err), c.hint, err)
 			}
@@ -365,16 +365,16 @@ func TestCompileStopped(t *testing.T) {
 	ctx, cancel := context.WithCancel(t.Context())
 	cancel()
 	var failure *gobuild.Failure
-	err := toolchain.Compile(ctx, dir, unit(), false, false, filepath.Join(t.TempDir(), "app"))
+	err := toolchain.Compile(ctx, gobuild.Job{Dir: dir, Unit: unit()}, filepath.Join(t.TempDir(), "app"))
 	if !errors.Is(err, context.Canceled) || !errors.As(err, &failure) {
 		t.Errorf("interrupted: %v", err)
 	}
 	blocked := filepath.Join(dir, "go.mod", "app") // below a file
-	err = toolchain.Compile(t.Context(), dir, unit(), false, false, blocked)
+	err = toolchain.Compile(t.Context(), gobuild.Job{Dir: dir, Unit: unit()}, blocked)
 	if !errors.As(err, &failure) || !strings.HasPrefix(err.Error(), "compiling app for ") {
 		t.Errorf("no directory to write to: %v", err)
 	}
-	err = toolchain.Compile(t.Context(), dir, unit(), false, true, filepath.Join(t.TempDir(), "app"))
+	err = toolchain.Compile(t.Context(), gobuild.Job{Dir: dir, Unit: unit(), Stamped: true}, filepath.Join(t.TempDir(), "app"))
 	if err != nil { // outside of a repository there is nothing to stamp
 		t.Errorf("stamped, without a repository: %v", err)
 	}

@@ -30,7 +30,7 @@ func TestReadStamp(t *testing.T) {
 	out := filepath.Join(t.TempDir(), "app")
 	read := func() gobuild.Stamp {
 		t.Helper()
-		if err := toolchain.Compile(t.Context(), dir, u, false, true, out); err != nil {
+		if err := toolchain.Compile(t.Context(), gobuild.Job{Dir: dir, Unit: u, Stamped: true}, out); err != nil {
 			t.Fatal(err)
 		}
 		stamp, err := gobuild.ReadStamp(out)

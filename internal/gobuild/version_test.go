@@ -25,7 +25,7 @@ func TestProbeVersion(t *testing.T) {
 		}
 		out := filepath.Join(t.TempDir(), "app")
 		u := unit()
-		if err := toolchain.Compile(t.Context(), module(t), u, false, false, out); err != nil {
+		if err := toolchain.Compile(t.Context(), gobuild.Job{Dir: module(t), Unit: u}, out); err != nil {
 			t.Errorf("local %v, on %s: %v", local, runtime.GOOS, err)
 		}
 	}

@@ -38,6 +38,7 @@ var passedPrefixes = []string{"GIT_CONFIG_COUNT=", "GIT_CONFIG_KEY_", "GIT_CONFI
 type Runner struct {
 	env   []string
 	grace time.Duration // of cancelling; 0: defaultGrace
+	watch func([]Process)
 }
 
 // New is a Runner with those variables of environ (NAME=value, as os.Environ gives
@@ -94,6 +95,12 @@ func (e *Error) Error() string {
 // Unwrap gives the cause.
 func (e *Error) Unwrap() error { return e.Err }
 
+// Killed tells whether somebody killed the program; cancelling does not count.
+func (e *Error) Killed() bool {
+	var exit *exec.ExitError
+	return errors.As(e.Err, &exit) && exit.ProcessState.String() == "signal: killed"
+}
+
 // Output runs a program in dir and returns what it printed on stdout. The error is
 // an *Error that holds what it printed on stderr.
 func (r Runner) Output(ctx context.Context, dir, name string, args ...string) ([]byte, error) {
@@ -106,7 +113,7 @@ func (r Runner) Feed(ctx context.Context, dir string, input []byte, name string,
 	var stderr output
 	cmd := r.command(ctx, dir, name, args)
 	cmd.Stdin, cmd.Stdout, cmd.Stderr = bytes.NewReader(input), &stdout, &stderr
-	err := finish(ctx, cmd, &stderr)
+	err := r.finish(ctx, cmd, &stderr)
 	return stdout.Bytes(), err
 }
 
@@ -117,7 +124,7 @@ func (r Runner) All(ctx context.Context, dir, name string, args ...string) ([]by
 	var both output
 	cmd := r.command(ctx, dir, name, args)
 	cmd.Stdout, cmd.Stderr = &both, &both
-	err := finish(ctx, cmd, &both)
+	err := r.finish(ctx, cmd, &both)
 	return both.Bytes(), err
 }
 
@@ -134,8 +141,8 @@ func (r Runner) command(ctx context.Context, dir, name string, args []string) *e
 
 // finish runs a program to its end. When it was cancelled, nothing that it started
 // goes on: the caller is about to delete what they would write to.
-func finish(ctx context.Context, cmd *exec.Cmd, printed fmt.Stringer) error {
-	err := cmd.Run()
+func (r Runner) finish(ctx context.Context, cmd *exec.Cmd, printed fmt.Stringer) error {
+	err := r.follow(cmd)
 	cause := context.Cause(ctx)
 	if cause != nil {
 		killGroup(cmd)
