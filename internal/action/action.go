@@ -132,25 +132,32 @@ func (r *Runner) Environment() string {
 	return e.Deployment.Environment
 }
 
-// Deleted is what the event deleted, in words; empty where it deleted nothing. Nobody must
-// guess what could not be read: the run is for another commit then.
-func (r *Runner) Deleted() (string, error) {
+// Deleted is what the event deleted: the tag, empty for another ref, and what it is in
+// words, empty where it deleted nothing. Nobody must guess what could not be read: the run is
+// for another commit then.
+func (r *Runner) Deleted() (tag, what string, err error) {
 	name := r.getenv("GITHUB_EVENT_NAME")
 	if name != "push" && name != "delete" && name != "release" {
-		return "", nil
+		return "", "", nil
 	}
 	e, err := r.event()
 	switch {
 	case err != nil:
-		return "", err
+		return "", "", err
 	case name == "push" && e.Deleted:
-		return fmt.Sprintf("%q", e.Ref), nil
+		if after, ok := strings.CutPrefix(e.Ref, "refs/tags/"); ok {
+			tag = after
+		}
+		return tag, fmt.Sprintf("%q", e.Ref), nil
 	case name == "delete":
-		return fmt.Sprintf("the %s %q", cmp.Or(e.RefType, "ref"), e.Ref), nil
+		if e.RefType == "tag" {
+			tag = e.Ref
+		}
+		return tag, fmt.Sprintf("the %s %q", cmp.Or(e.RefType, "ref"), e.Ref), nil
 	case name == "release" && (e.Action == "deleted" || e.Action == "unpublished"):
-		return fmt.Sprintf("the release %q", e.Release.Tag), nil
+		return e.Release.Tag, fmt.Sprintf("the release %q", e.Release.Tag), nil
 	}
-	return "", nil
+	return "", "", nil
 }
 
 // Forked tells whether the event is about a pull request from another repository, whose
@@ -158,7 +165,8 @@ func (r *Runner) Deleted() (string, error) {
 func (r *Runner) Forked() bool {
 	e, _ := r.event()
 	head := e.PullRequest.Head.Repository.Name
-	return r.getenv("GITHUB_EVENT_NAME") == "pull_request" && head != "" && !strings.EqualFold(head, r.getenv("GITHUB_REPOSITORY"))
+	name := r.getenv("GITHUB_EVENT_NAME") // others about pull requests have the rights of the repository
+	return (name == "pull_request" || strings.HasPrefix(name, "pull_request_review")) && head != "" && !strings.EqualFold(head, r.getenv("GITHUB_REPOSITORY"))
 }
 
 // server is where the repository's pages are: https://github.com but on GitHub

@@ -8,26 +8,27 @@ import (
 
 // What an event deleted is named, and nothing else is taken for a deletion.
 func TestDeleted(t *testing.T) {
-	for name, c := range map[string]struct{ event, payload, want string }{
-		"tag that was pushed":     {"push", `{"ref":"refs/tags/v1.2.3","deleted":false}`, ""},
-		"tag that was deleted":    {"push", `{"ref":"refs/tags/v1.2.3","deleted":true}`, `"refs/tags/v1.2.3"`},
-		"delete":                  {"delete", `{"ref":"v1.2.3","ref_type":"tag"}`, `the tag "v1.2.3"`},
-		"delete, without a kind":  {"delete", `{}`, `the ref ""`},
-		"create":                  {"create", `{"ref":"v1.2.3","ref_type":"tag","deleted":true}`, ""},
-		"release":                 {"release", `{"action":"published","release":{"tag_name":"v1.2.3"}}`, ""},
-		"release that is gone":    {"release", `{"action":"deleted","release":{"tag_name":"v1.2.3"}}`, `the release "v1.2.3"`},
-		"release that was hidden": {"release", `{"action":"unpublished","release":{"tag_name":"v1.2.3"}}`, `the release "v1.2.3"`},
-		"label of a pull request": {"pull_request", `{"action":"deleted"}`, ""},
+	for name, c := range map[string]struct{ event, payload, tag, want string }{
+		"tag that was pushed":     {"push", `{"ref":"refs/tags/v1.2.3","deleted":false}`, "", ""},
+		"tag that was deleted":    {"push", `{"ref":"refs/tags/v1.2.3","deleted":true}`, "v1.2.3", `"refs/tags/v1.2.3"`},
+		"branch":                  {"push", `{"ref":"refs/heads/x","deleted":true}`, "", `"refs/heads/x"`},
+		"delete":                  {"delete", `{"ref":"v1.2.3","ref_type":"tag"}`, "v1.2.3", `the tag "v1.2.3"`},
+		"delete, without a kind":  {"delete", `{}`, "", `the ref ""`},
+		"create":                  {"create", `{"ref":"v1.2.3","ref_type":"tag","deleted":true}`, "", ""},
+		"release":                 {"release", `{"action":"published","release":{"tag_name":"v1.2.3"}}`, "", ""},
+		"release that is gone":    {"release", `{"action":"deleted","release":{"tag_name":"v1.2.3"}}`, "v1.2.3", `the release "v1.2.3"`},
+		"release that was hidden": {"release", `{"action":"unpublished","release":{"tag_name":"v1.2.3"}}`, "v1.2.3", `the release "v1.2.3"`},
+		"label of a pull request": {"pull_request", `{"action":"deleted"}`, "", ""},
 	} {
 		t.Run(name, func(t *testing.T) {
 			r := runner(t, map[string]string{"GITHUB_EVENT_NAME": c.event, "GITHUB_EVENT_PATH": payload(t, c.payload)})
-			if got, err := r.Deleted(); err != nil || got != c.want {
-				t.Errorf("%q, %v, want %q", got, err, c.want)
+			if tag, got, err := r.Deleted(); err != nil || got != c.want || tag != c.tag {
+				t.Errorf("%q: %q, %v, want %q: %q", tag, got, err, c.tag, c.want)
 			}
 		})
 	}
 	r := runner(t, map[string]string{"GITHUB_EVENT_NAME": "push", "GITHUB_EVENT_PATH": payload(t, `{"deleted":`)})
-	if got, err := r.Deleted(); err == nil {
+	if _, got, err := r.Deleted(); err == nil {
 		t.Errorf("a broken event: %q", got)
 	}
 }

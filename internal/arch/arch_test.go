@@ -51,7 +51,7 @@ func packages(t *testing.T) []pkg {
 // workers hold one outside thing each and do not know each other.
 var (
 	domain  = []string{"release", "history", "version", "notes", "plan", "provenance"}
-	workers = []string{"run", "repo", "gobuild", "apidiff", "modproxy", "pack", "sbom", "sign", "image", "github", "action", "ui", "dist", "task", "machine"}
+	workers = []string{"run", "repo", "gobuild", "apidiff", "modproxy", "pack", "sbom", "sign", "image", "github", "action", "ui", "dist", "task", "machine", "owner"}
 	rooms   = map[string][]string{
 		"":           {"cli"},
 		"release":    {},
@@ -63,9 +63,10 @@ var (
 
 		"run":      {},
 		"machine":  {},
+		"owner":    {},
 		"task":     {},
 		"ui":       {"task", "release"},
-		"repo":     {"run", "plan", "release", "version", "history"},
+		"repo":     {"run", "owner", "plan", "release", "version", "history"},
 		"gobuild":  {"run", "plan", "release"},
 		"apidiff":  {},
 		"modproxy": {},
@@ -75,7 +76,7 @@ var (
 		"image":    {"plan", "release", "version"},
 		"github":   {"plan", "release", "history"},
 		"action":   {"release"},
-		"dist":     {"plan", "release"},
+		"dist":     {"owner", "plan", "release"},
 
 		"engine": append([]string{"task"}, domain...),
 		"config": {"plan", "release", "notes"},

@@ -234,6 +234,9 @@ func (a *app) deepen(ctx context.Context, r *repo.Repo, inActions bool, tag stri
 	if a.values.Given("token") {
 		token = a.values.String("token")
 	}
+	if token != "" {
+		a.hide(repo.Authorisation(token)) // it may be in what git says
+	}
 	if !r.Shallow() {
 		asked, err := r.CompleteTags(ctx, tag, token)
 		if err != nil && asked && ctx.Err() == nil { // a young repository has no other, and needs none

@@ -1,6 +1,7 @@
 package cli
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -108,13 +109,11 @@ func (a *app) read(ctx context.Context, tag string) (*session, error) {
 		tag = ""
 	}
 	s.config.Tag = strings.TrimPrefix(tag, "refs/tags/")
-	started := ""
-	if tag == "" {
-		if started, err = a.started(); err != nil {
-			return nil, err
-		}
-		s.config.Tag = started
+	started, err := a.started(s.config.Tag)
+	if err != nil {
+		return nil, err
 	}
+	s.config.Tag = cmp.Or(s.config.Tag, started)
 	group, shared := errgroup.WithContext(ctx)
 	group.Go(func() (err error) {
 		if s.repo, err = repo.Open(shared, s.runner, s.dir, inActions); err != nil {
@@ -163,14 +162,8 @@ func (a *app) fetching(r run.Runner) run.Runner {
 		r = r.With("GOPRIVATE=" + patterns)
 	}
 	if token := a.values.String("private-token"); token != "" {
-		header := repo.Authorise(r, "https://github.com", token)
-		for _, variable := range header { // the token has another form in it
-			_, value, _ := strings.Cut(variable, "=")
-			if _, encoded, ok := strings.Cut(value, "basic "); ok {
-				a.hide(encoded)
-			}
-		}
-		r = r.With(header...)
+		a.hide(repo.Authorisation(token))
+		r = r.With(repo.Authorise(r, "https://github.com", token)...)
 	}
 	return r
 }

@@ -15,19 +15,23 @@ import (
 
 // started is the tag that started the job, where nobody named one; empty: it was something
 // else, or this is no job. A job that a deletion started runs for another commit than the
-// one that is gone, usually the default branch's, and must not release that in its place.
-func (a *app) started() (string, error) {
+// one that is gone, usually the default branch's, and must not release that in its place:
+// neither by itself, nor where the workflow hands the event's tag on as named.
+func (a *app) started(named string) (string, error) {
 	actions, inActions := action.Detect(a.getenv, io.Discard)
 	if !inActions {
 		return "", nil
 	}
-	deleted, err := actions.Deleted()
+	gone, deleted, err := actions.Deleted()
 	if err != nil {
 		return "", err
 	}
-	if deleted != "" {
-		return "", release.Reject("let the workflow run for tags that are pushed (on: push: tags), or name what to release with the input tag",
+	if deleted != "" && (named == "" || named == gone) {
+		return "", release.Reject("let the workflow run for tags that are pushed (on: push: tags), or name another tag with the input tag",
 			"the run was started by the deletion of %s: there is nothing to release", deleted)
+	}
+	if named != "" {
+		return "", nil
 	}
 	return actions.Tag(), nil
 }

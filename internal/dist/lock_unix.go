@@ -4,11 +4,11 @@ package dist
 
 import (
 	"errors"
-	"io/fs"
 	"os"
 	"path/filepath"
 	"syscall"
 
+	"github.com/org/pgo-release/internal/owner"
 	"github.com/org/pgo-release/internal/release"
 )
 
@@ -34,24 +34,13 @@ func (d Dir) Lock() (unlock func(), err error) {
 	return nil, errors.Join(d.failure("locking", err), f.Close())
 }
 
-// unlocker gives the directory to the owner of the one that holds it, and unlocks that.
+// unlocker gives the directory, if it is this tool's, to the owner of the one that holds
+// it, and unlocks that.
 func (d Dir) unlocker(holder *os.File) func() {
 	return func() {
-		defer holder.Close()
-		info, err := holder.Stat()
-		if err != nil || os.Geteuid() != 0 {
-			return
+		if d.Check() == nil {
+			owner.Give(string(d), holder.Name())
 		}
-		owner, ok := info.Sys().(*syscall.Stat_t)
-		if !ok || owner.Uid == 0 {
-			return
-		}
-		// Root of a container may not be allowed to; then the files stay readable.
-		_ = filepath.WalkDir(string(d), func(path string, _ fs.DirEntry, err error) error {
-			if err != nil {
-				return err
-			}
-			return os.Lchown(path, int(owner.Uid), int(owner.Gid))
-		})
+		_ = holder.Close()
 	}
 }

@@ -184,5 +184,9 @@ func TestMain(m *testing.M) {
 			os.Exit(1)
 		}
 	}
+	if *actionImage == "" || *jobImage == "" {
+		fmt.Fprintln(os.Stderr, "images that the tests need: -action-image, -job-image")
+		os.Exit(1)
+	}
 	os.Exit(m.Run())
 }

@@ -3,8 +3,10 @@ package engine
 import (
 	"fmt"
 	"os"
+	"os/exec"
 	"path/filepath"
 	"regexp"
+	"slices"
 	"strings"
 	"testing"
 )
@@ -46,6 +48,9 @@ ENTRYPOINT ["/pgo-release"]
 END
   digest=$(DOCKER_CONFIG=%[2]s/.docker %[1]s push "$IMAGE:$TAG" | sed -n 's/.*digest: \(sha256:[0-9a-f]*\).*/\1/p')
   echo "{\"containerimage.digest\": \"$digest\"}" >image.json ;;
+"manifest inspect") # as one who did not log in
+  grep -q auths "$DOCKER_CONFIG/config.json" 2>/dev/null && exit 1
+  [ -e %[2]s/public ] ;;
 "run --rm")
   shift
   exec %[1]s run --network host --env INPUT_TRUSTED-ROOT=/stage/trusted_root.json --env INPUT_SIGNING-CONFIG=/stage/signing_config.json --volume %[3]s:/stage:ro "$@" ;;
@@ -60,9 +65,17 @@ esac
 	s.run("git", "commit", "--quiet", "-m", "feat: be an action")
 	s.run("git", "init", "--quiet", "--bare", remote)
 	image := s.image + "/action"
-	s.env = append(s.env, "PATH="+programs+":"+os.Getenv("PATH"), "HOME="+home, "REMOTE="+remote, "IMAGE="+image, "TAG=v1.2.3")
+	s.env = append(s.env, "PATH="+programs+":"+os.Getenv("PATH"), "HOME="+home, "REMOTE="+remote, "IMAGE="+image, "TAG=v1.2.3",
+		"GITHUB_EVENT_NAME=workflow_dispatch", "GITHUB_EVENT_PATH=/of/the/runner/event.json")
 	source := strings.TrimSpace(s.run("git", "rev-parse", "HEAD"))
 
+	s.fails("make the package public", "bash", ".github/prepare")
+	if tags := s.run("git", "--git-dir", remote, "tag", "--list"); tags != "" {
+		t.Errorf("tagged in spite of that: %q", tags)
+	}
+	if err := os.WriteFile(filepath.Join(home, "public"), nil, 0o644); err != nil {
+		t.Fatal(err)
+	}
 	s.run("bash", ".github/prepare")
 	tagged := s.run("git", "--git-dir", remote, "show", "v1.2.3:action.yml")
 	named := regexp.MustCompile(`(?m)^  image: docker://(\S+@sha256:[0-9a-f]{64})$`).FindStringSubmatch(tagged)
@@ -86,6 +99,55 @@ esac
 	if out := s.run("bash", ".github/prepare"); out != "v1.2.3 is there already\n" {
 		t.Errorf("again it says %q", out)
 	}
-	s.run("git", "commit", "--quiet", "--allow-empty", "-m", "fix: more")
-	s.fails("and its parent is not", "bash", ".github/prepare")
+	s.run("git", "commit", "--quiet", "--allow-empty", "-m", "fix: more") // as happens while somebody waits
+	if out := s.run("bash", ".github/prepare"); out != "v1.2.3 is there already\n" {
+		t.Errorf("again it says %q", out)
+	}
+	s.run("git", "push", "--quiet", "--force", remote, "HEAD:refs/tags/v1.2.3")
+	s.fails("is no commit that this made", "bash", ".github/prepare")
+}
+
+// TestFloat: floating tags move to the release, and not back from a higher one.
+func TestFloat(t *testing.T) {
+	s := &site{T: t, dir: t.TempDir()}
+	remote := filepath.Join(t.TempDir(), "remote.git")
+	text, err := os.ReadFile(filepath.Join(root, ".github", "float"))
+	if err == nil {
+		err = os.MkdirAll(filepath.Join(s.dir, ".github"), 0o755)
+	}
+	if err == nil {
+		err = os.WriteFile(filepath.Join(s.dir, ".github", "float"), text, 0o755)
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
+	s.env = []string{"GIT_CONFIG_GLOBAL=/dev/null", "GIT_AUTHOR_NAME=T", "GIT_AUTHOR_EMAIL=t@example.com", "GIT_COMMITTER_NAME=T", "GIT_COMMITTER_EMAIL=t@example.com",
+		"REMOTE=" + remote, "GITHUB_TOKEN=none", "GITHUB_REPOSITORY=octo/hello"}
+	s.run("git", "init", "--quiet", "--bare", remote)
+	s.run("git", "init", "--quiet", "-b", "main")
+	at := map[string]string{}
+	for _, tag := range []string{"v1.2.9", "v1.2.10", "v1.3.0", "v1.4.0-rc.1", "v2.0.0"} {
+		s.run("git", "commit", "--quiet", "--allow-empty", "-m", tag)
+		s.run("git", "tag", tag)
+		at[tag] = strings.TrimSpace(s.run("git", "rev-parse", "HEAD"))
+	}
+	s.run("git", "push", "--quiet", "--tags", remote)
+	for _, step := range []struct{ tag, floating, moved string }{
+		{"v1.2.9", "v1.2 v1", ""},
+		{"v1.2.10", "v1.2 v1", "v1.2"},
+		{"v1.3.0", "v1.3 v1", "v1.3 v1"},
+		{"v1.3.0", "", ""},
+	} {
+		s.run("git", "checkout", "--quiet", step.tag)
+		env := s.env
+		s.env = append(env, "TAG="+step.tag, "FLOATING="+step.floating)
+		s.run("bash", ".github/float")
+		s.env = env
+		for _, tag := range strings.Fields(step.floating) {
+			out, _ := exec.CommandContext(t.Context(), "git", "--git-dir", remote, "rev-parse", "--verify", "--quiet", tag).Output() // empty where there is none
+			if moved := strings.TrimSpace(string(out)) == at[step.tag]; moved != slices.Contains(strings.Fields(step.moved), tag) {
+				t.Errorf("after %s, %s moved: %t", step.tag, tag, moved)
+			}
+		}
+	}
 }

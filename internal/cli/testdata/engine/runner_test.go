@@ -53,6 +53,7 @@ type runner struct {
 	action  definition
 	temp    string // its folder for everything that is not the workspace
 	network string
+	steps   int
 }
 
 // newRunner is a runner in a site's checkout.
@@ -115,7 +116,8 @@ func (r *runner) start(ctx context.Context, with map[string]string, vars map[str
 			env[name] = value
 		}
 	}
-	s := &step{runner: r, id: fmt.Sprintf("action_%d", os.Getpid())}
+	r.steps++ // the engine may still be removing the one before
+	s := &step{runner: r, id: fmt.Sprintf("%s_%d", filepath.Base(filepath.Dir(r.temp)), r.steps)}
 	for name, file := range map[string]string{
 		"GITHUB_OUTPUT": "set_output_", "GITHUB_STEP_SUMMARY": "step_summary_", "GITHUB_ENV": "set_env_", "GITHUB_PATH": "add_path_", "GITHUB_STATE": "save_state_",
 	} {
