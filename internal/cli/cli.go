@@ -226,7 +226,11 @@ func (a *app) command(c *cobra.Command, run func(ctx context.Context, args []str
 		}
 		a.reporter = a.newReporter()
 		defer a.reporter.Close()
-		return run(cmd.Context(), args)
+		err = run(cmd.Context(), args)
+		if failed := a.tellTimings(); err == nil {
+			err = failed
+		}
+		return err
 	}
 	return c
 }

@@ -193,7 +193,11 @@ func (p page) gantt() string {
 		slices.SortStableFunc(phases[phase], func(a, b ui.Span) int { return cmp.Compare(a.Start, b.Start) })
 		for _, s := range phases[phase] {
 			end := max(s.End, s.Start+time.Millisecond)
-			fmt.Fprintf(&text, "  %s :%d, %d\n", bar(s.Task+" "+ui.Duration(s.End-s.Start)), s.Start.Milliseconds(), end.Milliseconds())
+			took := ui.Duration(s.End - s.Start)
+			if s.Memory > 0 {
+				took += " " + ui.Size(s.Memory)
+			}
+			fmt.Fprintf(&text, "  %s :%d, %d\n", bar(s.Task+" "+took), s.Start.Milliseconds(), end.Milliseconds())
 		}
 	}
 	text.WriteString("```\n\n</details>\n")

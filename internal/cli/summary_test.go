@@ -60,7 +60,7 @@ func examplePage() page {
 		},
 		before: map[string]int64{"hello_1.2.2_linux_armv7.tar.gz": 2_000_000, "checksums.txt": 100},
 		timeline: []ui.Span{
-			{Phase: "make", Task: "hello linux/arm/v7", Start: 900 * time.Millisecond, End: 12 * time.Second},
+			{Phase: "make", Task: "hello linux/arm/v7", Start: 900 * time.Millisecond, End: 12 * time.Second, Memory: 312_000_000},
 			{Phase: "preflight", Task: "signing", Start: 0, End: 300 * time.Millisecond},
 			{Phase: "make", Task: "a: b; c #d\n%% <x>`", Start: time.Second, End: time.Second},
 		},

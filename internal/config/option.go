@@ -118,6 +118,8 @@ func Options() []Option {
 			Help: "Directory of the Go module"},
 		{Name: "config", Input: "config", Kind: KindFile, Default: DefaultFile, Commands: append(slices.Clone(judging), cmdNotes),
 			Help: "Configuration file, relative to the directory; the default one may be absent"},
+		{Name: "timings", Kind: KindBool, Default: "false", Commands: []string{cmdBuild, cmdRehearse, cmdRelease},
+			Help: "Show at the end what took how long, and how much memory"},
 		{Name: "json", Kind: KindBool, Default: "false",
 			Help: "Print results and progress as JSON"},
 		{Name: "quiet", Kind: KindBool, Default: "false",

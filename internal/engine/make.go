@@ -54,7 +54,7 @@ type Maker struct {
 // Way is how one unit is compiled.
 type Way struct {
 	Alone bool       // with as little memory as can be; nothing else is compiled meanwhile
-	Load  func(Load) // is told again and again what the compile takes, as far as that is known
+	Load  func(Load) // is told again and again what the compile takes, as far as that is known, until it ends
 }
 
 // Make compiles, packs and describes every unit of the plan, then writes the
@@ -120,6 +120,7 @@ type making struct {
 // unit is how far one unit has come. One goroutine at a time has it.
 type unit struct {
 	started    time.Time
+	memory     int64 // that compiling took at most, in bytes
 	executable string
 	origin     Origin
 	made       release.Unit
@@ -149,7 +150,7 @@ func (m making) end(ctx context.Context, i int, err error) error {
 		state, text = task.Failed, err.Error()
 	}
 	m.event(i, state, func(e *task.Event) {
-		e.Text, e.Size, e.Took = text, m.units[i].made.Archive.Size, time.Since(m.units[i].started)
+		e.Text, e.Size, e.Took, e.Memory = text, m.units[i].made.Archive.Size, time.Since(m.units[i].started), m.units[i].memory
 	})
 	return err
 }
@@ -165,7 +166,10 @@ func (m making) compile(ctx context.Context, n, i int) error {
 	m.event(i, task.Started, func(e *task.Event) { e.Number = len(m.plan.Units) })
 	m.stage(i, "compiling")
 	state.executable = filepath.Join(m.layout.Binaries, u.Build+"_"+u.Target.Suffix(), u.Binary)
-	way := Way{Load: func(load Load) { m.lanes.report(n, load) }}
+	way := Way{Load: func(load Load) {
+		state.memory = max(state.memory, load.Memory)
+		m.lanes.report(n, load)
+	}}
 	err := m.Compile(ctx, m.source, u, state.executable, way)
 	if killed(err) && ctx.Err() == nil {
 		err = m.again(ctx, n, i, way)

@@ -33,6 +33,7 @@ type Event struct {
 	Text   string        // for people: of Done a result, of Failed the cause, of Note and Warning the message
 	Size   int64         // of Done: bytes of what was made; 0: nothing to say
 	Took   time.Duration // of Done, Failed and Stopped: since Started
+	Memory int64         // of Done, Failed and Stopped: bytes that its programs took at most; 0: not known
 	Number int           // of Started: how many tasks the phase has in all; 0: not known
 }
 

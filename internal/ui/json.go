@@ -21,15 +21,16 @@ type Line struct {
 	Stage   string     `json:"stage,omitempty"`
 	Text    string     `json:"text,omitempty"`
 	Hint    string     `json:"hint,omitempty"`
-	Size    int64      `json:"size,omitempty"` // bytes
-	Took    float64    `json:"took,omitempty"` // seconds
-	Of      int        `json:"of,omitempty"`   // tasks that the phase has in all
+	Size    int64      `json:"size,omitempty"`   // bytes
+	Took    float64    `json:"took,omitempty"`   // seconds
+	Memory  int64      `json:"memory,omitempty"` // bytes
+	Of      int        `json:"of,omitempty"`     // tasks that the phase has in all
 }
 
 func (r *Reporter) writeJSON(e task.Event) {
 	r.line(Line{
 		Phase: oneLine(e.Phase), Task: oneLine(e.Task), State: e.State, Stage: oneLine(e.Stage), Text: Clean(e.Text),
-		Size: e.Size, Took: e.Took.Seconds(), Of: e.Number,
+		Size: e.Size, Took: e.Took.Seconds(), Memory: e.Memory, Of: e.Number,
 	})
 }
 

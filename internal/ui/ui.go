@@ -82,6 +82,7 @@ type Reporter struct {
 // running is a task that goes on.
 type running struct {
 	phase, name, stage string
+	stages             []Stage
 	since              time.Time
 	counted            bool // among the tasks that its phase has in all
 }
@@ -149,13 +150,17 @@ func (r *Reporter) follow(e task.Event) {
 	case task.Working:
 		if at >= 0 {
 			r.running[at].stage = e.Stage
+			r.running[at].stages = append(r.running[at].stages, Stage{Name: e.Stage, Start: r.options.Now().Sub(r.start)})
 		}
 	case task.Done, task.Failed, task.Stopped:
 		if at >= 0 {
 			if r.running[at].counted {
 				r.ended[e.Phase]++
 			}
-			r.spans = append(r.spans, Span{Phase: e.Phase, Task: e.Task, Start: r.running[at].since.Sub(r.start), End: r.options.Now().Sub(r.start)})
+			r.spans = append(r.spans, Span{
+				Phase: e.Phase, Task: e.Task, Start: r.running[at].since.Sub(r.start), End: r.options.Now().Sub(r.start),
+				Memory: e.Memory, Stages: r.running[at].stages,
+			})
 			r.running = slices.Delete(r.running, at, at+1)
 		}
 	}
@@ -165,6 +170,14 @@ func (r *Reporter) follow(e task.Event) {
 type Span struct {
 	Phase, Task string
 	Start, End  time.Duration
+	Memory      int64   // bytes that its programs took at most; 0: not known
+	Stages      []Stage // in the order in which it entered them
+}
+
+// Stage is when a task entered a stage; it ends with the next one, or with the task.
+type Stage struct {
+	Name  string
+	Start time.Duration
 }
 
 // Timeline are the tasks that ended so far, in the order in which they began.
