@@ -23,6 +23,7 @@ type lanes struct {
 	next    int // compile that begins next
 	running map[int]Load
 	alone   map[int]bool  // that run alone, or wait to
+	short   bool          // one was killed: from now on, each runs alone
 	peak    int64         // of any compile so far, in bytes
 	changed chan struct{} // closed when something has changed, and made anew
 }
@@ -47,7 +48,7 @@ func (l *lanes) enter(ctx context.Context, n int, alone bool) error {
 	for {
 		l.mu.Lock()
 		if alone {
-			l.alone[n] = true
+			l.alone[n], l.short = true, true
 		}
 		if alone && len(l.running) == 0 || !alone && n == l.next && len(l.alone) == 0 && l.room() {
 			l.running[n] = Load{}
@@ -72,7 +73,7 @@ func (l *lanes) enter(ctx context.Context, n int, alone bool) error {
 // room tells whether one more may run beside others. As long as nobody knows what a
 // compile takes, it takes too much.
 func (l *lanes) room() bool {
-	if n := len(l.running); n == 0 || n >= l.places() {
+	if n := len(l.running); n == 0 || n >= l.places() || l.short {
 		return n == 0
 	}
 	left := l.limit
@@ -95,6 +96,13 @@ func (l *lanes) report(n int, load Load) {
 		defer l.tell()
 	}
 	l.running[n] = load
+}
+
+// scarce tells whether memory has been short.
+func (l *lanes) scarce() bool {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.short
 }
 
 // leave ends a compile.

@@ -166,12 +166,12 @@ func (m making) compile(ctx context.Context, n, i int) error {
 	m.event(i, task.Started, func(e *task.Event) { e.Number = len(m.plan.Units) })
 	m.stage(i, "compiling")
 	state.executable = filepath.Join(m.layout.Binaries, u.Build+"_"+u.Target.Suffix(), u.Binary)
-	way := Way{Load: func(load Load) {
+	way := Way{Alone: m.lanes.scarce(), Load: func(load Load) {
 		state.memory = max(state.memory, load.Memory)
 		m.lanes.report(n, load)
 	}}
 	err := m.Compile(ctx, m.source, u, state.executable, way)
-	if killed(err) && ctx.Err() == nil {
+	if killed(err) && !way.Alone && ctx.Err() == nil {
 		err = m.again(ctx, n, i, way)
 	}
 	if err == nil {

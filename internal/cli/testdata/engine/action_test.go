@@ -147,19 +147,21 @@ func TestActionRehearses(t *testing.T) {
 
 // TestActionCompletes: what a shallow checkout lacks is fetched, and belongs to the user.
 func TestActionCompletes(t *testing.T) {
-	r := newRunner(job(t))
-	r.network = "none"
+	origin, bare := job(t), filepath.Join(t.TempDir(), "origin.git")
 	for _, args := range [][]string{
-		{"tag", "tools/x/v0.1.0"}, {"commit", "--quiet", "--allow-empty", "-m", "fix: more"}, {"tag", "v1.2.4"},
-		{"clone", "--quiet", "--bare", ".", filepath.Join(r.temp, "origin.git")},
+		{"tag", "tools/x/v0.1.0"}, {"commit", "--quiet", "--allow-empty", "-m", "fix: more"}, {"tag", "v1.2.4"}, {"clone", "--quiet", "--bare", ".", bare},
 	} {
-		r.run("git", args...)
+		origin.run("git", args...)
 	}
+	r := newRunner(origin)
 	work := filepath.Join(t.TempDir(), "work")
-	r.run("git", "clone", "--quiet", "--depth", "1", "--branch", "v1.2.4", "file://"+filepath.Join(r.temp, "origin.git"), work)
-	r.dir = work
+	r.run("git", "-C", "/", "clone", "--quiet", "--depth", "1", "--branch", "v1.2.4", "file://"+bare, work)
+	r.network, r.dir = "none", work
 	r.run("git", "remote", "set-url", "origin", "file:///github/runner_temp/origin.git")
-	r.own(r.temp, r.dir)
+	r.own(r.dir)
+	if err := os.Rename(bare, filepath.Join(r.temp, "origin.git")); err != nil { // root's, or git would not take it as a server
+		t.Fatal(err)
+	}
 	s := r.start(t.Context(), map[string]string{"mode": "check", "token": ""}, map[string]string{"GITHUB_REF": "refs/tags/v1.2.4"}).ends(0)
 	if tags := r.run("git", "-c", "safe.directory=*", "tag", "--list"); !strings.Contains(tags, "v1.2.3\n") || !strings.Contains(tags, "tools/x/v0.1.0\n") {
 		t.Errorf("the tags are %q\n%s", tags, s.log.String())

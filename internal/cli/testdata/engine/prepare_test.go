@@ -47,7 +47,8 @@ COPY pgo-release /pgo-release
 ENTRYPOINT ["/pgo-release"]
 END
   digest=$(DOCKER_CONFIG=%[2]s/.docker %[1]s push "$IMAGE:$TAG" | sed -n 's/.*digest: \(sha256:[0-9a-f]*\).*/\1/p')
-  echo "{\"containerimage.digest\": \"$digest\"}" >image.json ;;
+  while [ "$1" != --metadata-file ]; do shift; done
+  echo "{\"containerimage.digest\": \"$digest\"}" >"$2" ;;
 "manifest inspect") # as one who did not log in
   grep -q auths "$DOCKER_CONFIG/config.json" 2>/dev/null && exit 1
   [ -e %[2]s/public ] ;;
@@ -65,8 +66,9 @@ esac
 	s.run("git", "commit", "--quiet", "-m", "feat: be an action")
 	s.run("git", "init", "--quiet", "--bare", remote)
 	image := s.image + "/action"
-	s.env = append(s.env, "PATH="+programs+":"+os.Getenv("PATH"), "HOME="+home, "REMOTE="+remote, "IMAGE="+image, "TAG=v1.2.3",
-		"GITHUB_EVENT_NAME=workflow_dispatch", "GITHUB_EVENT_PATH=/of/the/runner/event.json")
+	s.env = append(s.env, "PATH="+programs+":"+os.Getenv("PATH"), "HOME="+home, "REMOTE="+remote, "IMAGE="+image, "TAG=v1.2.3")
+	verifier := s.env
+	s.env = append(slices.Clip(s.env), "GITHUB_EVENT_NAME=workflow_dispatch", "GITHUB_EVENT_PATH=/of/the/runner/event.json") // which no container sees
 	source := strings.TrimSpace(s.run("git", "rev-parse", "HEAD"))
 
 	s.fails("make the package public", "bash", ".github/prepare")
@@ -89,12 +91,15 @@ esac
 		t.Errorf("the commit changes %q", changed)
 	}
 	trust := filepath.Join(s.home, "trusted_root.json")
+	job := s.env
+	s.env = verifier
 	out := s.run(*product, "verify", named[1], "--repository", "octo/hello", "--trusted-root", trust)
 	for _, want := range []string{"ok    signature", "ok    provenance"} {
 		if !strings.Contains(out, want) {
 			t.Errorf("verify says %q, want %q", out, want)
 		}
 	}
+	s.env = job
 	s.run("git", "checkout", "--quiet", "-B", "main", source)
 	if out := s.run("bash", ".github/prepare"); out != "v1.2.3 is there already\n" {
 		t.Errorf("again it says %q", out)
