@@ -47,16 +47,16 @@ func (a *app) budget() (budget, error) {
 		b.limit = int64(n)
 	}
 	memory, known := machine.ReadMemory(os.DirFS("/"))
-	if known && b.builds == 0 {
-		b.free = func() int64 {
+	if b.builds == 0 {
+		b.free = func() int64 { // nothing, where nobody knows
 			m, _ := machine.ReadMemory(os.DirFS("/"))
 			return m.Free
 		}
 	}
-	if b.limit > 0 {
+	if b.limit > 0 && (!known || b.limit < memory.Total) {
 		memory.Total = b.limit
 	}
-	if fit := int(memory.Total / room); memory.Total > 0 && fit < runtime.NumCPU() {
+	if fit := int(memory.Total / room / int64(max(1, b.builds))); memory.Total > 0 && fit < runtime.NumCPU() {
 		b.width = max(1, fit)
 	}
 	return b, nil

@@ -88,7 +88,7 @@ func TestGanttOfManyTasks(t *testing.T) {
 		p.timeline = append(p.timeline, ui.Span{Phase: "ship", Task: strings.Repeat("x", 200), Start: time.Second, End: time.Second + time.Duration(i)*time.Millisecond})
 	}
 	text := p.gantt()
-	if n := strings.Count(text, " :"); n != maxBars || len(text) > 50_000 || !strings.Contains(text, "hello linux/arm/v7 11.1s :900, 12000\n") || strings.Contains(text, "signing") {
+	if n := strings.Count(text, " :"); n != maxBars || len(text) > 50_000 || !strings.Contains(text, "hello linux/arm/v7 11.1s 312.0 MB :900, 12000\n") || strings.Contains(text, "signing") {
 		t.Errorf("%d bars in %d bytes:\n%.2000s", n, len(text), text)
 	}
 }

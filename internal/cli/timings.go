@@ -34,7 +34,7 @@ func timings(spans []ui.Span) string {
 	table := tabwriter.NewWriter(&rows, 0, 0, 2, ' ', 0)
 	text.WriteString("\n")
 	_, _ = fmt.Fprintln(table, "  BEGAN\tTOOK\tMEMORY\tPHASE\tTASK\tSTAGES") // to memory, as all that follows
-	ends := map[string][]time.Duration{}
+	tasks := map[string][]ui.Span{}
 	var phases []string
 	for _, s := range spans {
 		memory := ""
@@ -42,10 +42,10 @@ func timings(spans []ui.Span) string {
 			memory = ui.Size(s.Memory)
 		}
 		_, _ = fmt.Fprintf(table, "  %s\t%s\t%s\t%s\t%s\t%s\n", ui.Duration(s.Start), ui.Duration(s.End-s.Start), memory, s.Phase, s.Task, stages(s))
-		if ends[s.Phase] == nil {
+		if tasks[s.Phase] == nil {
 			phases = append(phases, s.Phase)
 		}
-		ends[s.Phase] = append(ends[s.Phase], s.End)
+		tasks[s.Phase] = append(tasks[s.Phase], s)
 	}
 	_ = table.Flush()
 	for row := range strings.Lines(rows.String()) {
@@ -53,9 +53,12 @@ func timings(spans []ui.Span) string {
 	}
 	text.WriteString("\n")
 	for _, phase := range phases {
-		all := slices.SortedFunc(slices.Values(ends[phase]), func(a, b time.Duration) int { return cmp.Compare(b, a) })
-		if last := all[0]; len(all) > 1 && last-all[1] >= 100*time.Millisecond {
-			fmt.Fprintf(&text, "  %s waited %s for its last task\n", phase, ui.Duration(last-all[1]))
+		all := slices.SortedFunc(slices.Values(tasks[phase]), func(a, b ui.Span) int { return cmp.Compare(b.End, a.End) })
+		if len(all) == 1 {
+			continue
+		}
+		if alone := all[0].End - max(all[0].Start, all[1].End); alone >= 100*time.Millisecond {
+			fmt.Fprintf(&text, "  %s waited %s for its last task\n", phase, ui.Duration(alone))
 		}
 	}
 	fmt.Fprintf(&text, "  nothing of all that went on for %s\n", ui.Duration(idle(spans)))

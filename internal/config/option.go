@@ -113,7 +113,7 @@ func Options() []Option {
 		{Name: "parallelism", Input: "parallelism", Kind: KindString, Commands: []string{cmdBuild, cmdRehearse, cmdRelease, cmdVerify},
 			Help: "How many builds of the go command run at once, each of which uses every processor; without it, one, and another while it links when memory allows"},
 		{Name: "max-memory", Input: "max-memory", Kind: KindString, Commands: []string{cmdBuild, cmdRehearse, cmdRelease, cmdVerify},
-			Help: "Memory that compilers may take together, such as 4GB; without it, what the machine or its control group has free"},
+			Help: "Memory that compilers may take together, such as 4GB; without it, and without parallelism, what the machine or its control group has free"},
 		{Name: "directory", Short: "C", Input: "working-directory", Kind: KindDirectory, Default: ".",
 			Help: "Directory of the Go module"},
 		{Name: "config", Input: "config", Kind: KindFile, Default: DefaultFile, Commands: append(slices.Clone(judging), cmdNotes),

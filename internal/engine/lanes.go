@@ -21,15 +21,21 @@ type lanes struct {
 
 	mu      sync.Mutex
 	next    int // compile that begins next
-	running map[int]Load
-	alone   map[int]bool  // that run alone, or wait to
+	running map[int]*lane
+	alone   map[int]bool  // that run once more, alone, or wait to
 	short   bool          // one was killed: from now on, each runs alone
-	peak    int64         // of any compile so far, in bytes
+	peak    int64         // of any compile that has ended, in bytes
 	changed chan struct{} // closed when something has changed, and made anew
 }
 
+// lane is a compile that runs.
+type lane struct {
+	Load
+	peak int64 // so far, in bytes
+}
+
 func newLanes(most int, limit int64, free func() int64) *lanes {
-	return &lanes{most: most, limit: limit, free: free, running: map[int]Load{}, alone: map[int]bool{}, changed: make(chan struct{})}
+	return &lanes{most: most, limit: limit, free: free, running: map[int]*lane{}, alone: map[int]bool{}, changed: make(chan struct{})}
 }
 
 // places are how many may wait or run at once.
@@ -40,22 +46,47 @@ func (l *lanes) places() int {
 	return 2
 }
 
-// enter waits until compile n may begin: for the first time, after those before it, beside
-// what runs; or alone. Nobody overtakes one that is to be alone. Its error is the cause of
-// a cancelled ctx; else leave has to follow.
-func (l *lanes) enter(ctx context.Context, n int, alone bool) error {
+// enter waits until compile n may begin: after those before it, and beside what runs;
+// alone where memory has been short. The error is the cause of a cancelled ctx; else leave
+// or retry has to follow.
+func (l *lanes) enter(ctx context.Context, n int) (alone bool, err error) {
+	err = l.wait(ctx, func() bool {
+		if n != l.next || len(l.alone) > 0 || !l.room() {
+			return false
+		}
+		l.next++
+		l.running[n], alone = &lane{}, l.short
+		return true
+	})
+	return alone, err
+}
+
+// retry ends compile n, and waits until it may begin once more, alone. Nobody overtakes it.
+// The error is as for enter.
+func (l *lanes) retry(ctx context.Context, n int) error {
+	l.mu.Lock()
+	l.end(n)
+	l.alone[n], l.short = true, true
+	l.mu.Unlock()
+	return l.wait(ctx, func() bool {
+		if len(l.running) > 0 {
+			return false
+		}
+		l.running[n] = &lane{}
+		return true
+	})
+}
+
+// wait waits until ready says so, which is called with the lock held.
+func (l *lanes) wait(ctx context.Context, ready func() bool) error {
 	const again = 500 * time.Millisecond // others take memory and free it without a word
 	for {
-		l.mu.Lock()
-		if alone {
-			l.alone[n], l.short = true, true
+		if ctx.Err() != nil {
+			return context.Cause(ctx)
 		}
-		if alone && len(l.running) == 0 || !alone && n == l.next && len(l.alone) == 0 && l.room() {
-			l.running[n] = Load{}
-			if !alone {
-				l.next++
-				l.tell()
-			}
+		l.mu.Lock()
+		if ready() {
+			l.tell()
 			l.mu.Unlock()
 			return nil
 		}
@@ -65,52 +96,64 @@ func (l *lanes) enter(ctx context.Context, n int, alone bool) error {
 		case <-changed:
 		case <-time.After(again):
 		case <-ctx.Done():
-			return context.Cause(ctx)
 		}
 	}
 }
 
-// room tells whether one more may run beside others. As long as nobody knows what a
-// compile takes, it takes too much.
+// room tells whether one more may run beside others. Each of them is taken for as large as
+// the largest that is known; while none is known, one more takes too much.
 func (l *lanes) room() bool {
 	if n := len(l.running); n == 0 || n >= l.places() || l.short {
 		return n == 0
 	}
-	left := l.limit
-	for _, load := range l.running {
-		if l.most == 0 && !load.Linking {
+	peak := l.peak
+	for _, r := range l.running {
+		switch {
+		case r.Linking: // it has been at its largest, or nearly
+			peak = max(peak, r.peak)
+		case l.most == 0:
 			return false
 		}
-		left -= load.Memory
 	}
-	fits := func(bytes int64) bool { return l.peak > 0 && bytes >= l.peak }
-	return (l.limit == 0 || fits(left)) && (l.free == nil || fits(l.free()))
+	if l.limit == 0 && l.free == nil {
+		return true
+	}
+	all, more := peak, peak // bytes for all of them, and beyond what they have now
+	for _, r := range l.running {
+		all += max(peak, r.Memory)
+		more += max(0, peak-r.Memory)
+	}
+	return peak > 0 && (l.limit == 0 || all <= l.limit) && (l.free == nil || more <= l.free())
 }
 
-// report notes what a compile takes.
+// report notes what a compile takes, until it ends.
 func (l *lanes) report(n int, load Load) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	l.peak = max(l.peak, load.Memory)
-	if before := l.running[n]; before.Linking != load.Linking {
+	r := l.running[n]
+	if r == nil {
+		return
+	}
+	if r.Linking != load.Linking {
 		defer l.tell()
 	}
-	l.running[n] = load
-}
-
-// scarce tells whether memory has been short.
-func (l *lanes) scarce() bool {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	return l.short
+	r.Load, r.peak = load, max(r.peak, load.Memory)
 }
 
 // leave ends a compile.
 func (l *lanes) leave(n int) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	delete(l.running, n)
+	l.end(n)
 	delete(l.alone, n)
+}
+
+// end takes a compile away. The caller holds the lock.
+func (l *lanes) end(n int) {
+	if r := l.running[n]; r != nil {
+		l.peak = max(l.peak, r.peak)
+	}
+	delete(l.running, n)
 	l.tell()
 }
 

@@ -3,6 +3,7 @@ package engine_test
 import (
 	"context"
 	"errors"
+	"fmt"
 	"slices"
 	"strings"
 	"testing"
@@ -10,6 +11,7 @@ import (
 	"time"
 
 	"github.com/org/pgo-release/internal/engine"
+	"github.com/org/pgo-release/internal/release"
 	"github.com/org/pgo-release/internal/task"
 )
 
@@ -28,6 +30,8 @@ func TestMakeBesideLinker(t *testing.T) {
 		"linking, little free":  {engine.Load{Memory: 100, Linking: true}, 0, func() int64 { return 99 }, 1},
 		"linking, size unknown": {engine.Load{Linking: true}, 0, func() int64 { return 1000 }, 1},
 		"linking, limit":        {engine.Load{Memory: 100, Linking: true}, 200, nil, 2},
+		"linking, was larger":   {engine.Load{Memory: 20, Linking: true}, 0, func() int64 { return 179 }, 1}, // 100 for one more, 80 to grow again
+		"linking, was large":    {engine.Load{Memory: 20, Linking: true}, 0, func() int64 { return 180 }, 2},
 		"linking, low limit":    {engine.Load{Memory: 100, Linking: true}, 199, nil, 1},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -35,6 +39,9 @@ func TestMakeBesideLinker(t *testing.T) {
 				w := newWorkshop(t)
 				w.compiles, w.memory, w.free = 0, tt.limit, tt.free
 				w.way = func(_ context.Context, unit int, way engine.Way) error {
+					if tt.load.Memory == 20 {
+						way.Load(engine.Load{Memory: 100})
+					}
 					way.Load(tt.load)
 					time.Sleep(time.Minute) // of the test: whatever else can begin has begun
 					return nil
@@ -52,10 +59,10 @@ func TestMakeMemoryComesBack(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		w := newWorkshop(t)
 		var asked int
-		w.compiles, w.free = 2, func() int64 { asked++; return int64(asked) * 10 }
+		w.compiles, w.free = 2, func() int64 { asked++; return int64(asked) * 10 } // what is asked for is 50
 		both := make(chan struct{})
 		w.way = func(_ context.Context, unit int, way engine.Way) error {
-			way.Load(engine.Load{Memory: 50})
+			way.Load(engine.Load{Memory: 50, Linking: true})
 			switch unit {
 			case 0:
 				<-both
@@ -115,6 +122,55 @@ func TestMakeKilled(t *testing.T) {
 			t.Errorf("nobody says so: %v", w.events)
 		}
 	})
+}
+
+// Who waits does not overtake the one that was killed, in the way that is the default.
+func TestMakeKilledIsNext(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		w := newWorkshop(t)
+		w.compiles = 0
+		var order []string
+		w.way = func(_ context.Context, unit int, way engine.Way) error {
+			order = append(order, fmt.Sprintf("%d %t", unit, way.Alone)) // one at a time
+			time.Sleep(time.Minute)
+			if len(order) == 1 {
+				return out{}
+			}
+			return nil
+		}
+		_, err := w.make(t.Context())
+		if got := strings.Join(order, ", "); err != nil || got != "0 false, 0 true, 1 true, 2 true" {
+			t.Errorf("%s, %v", got, err)
+		}
+	})
+}
+
+// With several at once, a limit holds for what they will take, not for what they take when
+// they begin.
+func TestMakeLimit(t *testing.T) {
+	for limit, want := range map[int64]int{199: 1, 200: 2, 300: 3, 1000: 3} {
+		synctest.Test(t, func(t *testing.T) {
+			w := newWorkshop(t)
+			u := w.plan.Units[0]
+			for _, arch := range []string{"386", "ppc64le", "s390x"} {
+				u.Target.Arch = arch
+				u.Archive = "hello_1.2.3_" + u.Target.Suffix() + ".tar.gz"
+				u.SBOM = u.Archive + release.SBOMSuffix
+				w.plan.Units = append(w.plan.Units, u)
+			}
+			w.compiles, w.memory = 3, limit
+			w.way = func(_ context.Context, unit int, way engine.Way) error {
+				way.Load(engine.Load{Memory: 10})
+				time.Sleep(time.Minute)
+				way.Load(engine.Load{Memory: 100})
+				time.Sleep(time.Minute)
+				return nil
+			}
+			if _, err := w.make(t.Context()); err != nil || w.most[compile] != want {
+				t.Errorf("limit %d: %d compiles at once, %v, want %d", limit, w.most[compile], err, want)
+			}
+		})
+	}
 }
 
 // There is no third try; what fails otherwise, or was cancelled, has no second one.

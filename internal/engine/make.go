@@ -159,19 +159,20 @@ func (m making) end(ctx context.Context, i int, err error) error {
 // what it should. When it fails, its place stays taken, so that none begins after it.
 func (m making) compile(ctx context.Context, n, i int) error {
 	u, state := m.plan.Units[i], &m.units[i]
-	if err := m.lanes.enter(ctx, n, false); err != nil {
+	alone, err := m.lanes.enter(ctx, n)
+	if err != nil {
 		return err
 	}
 	state.started = time.Now()
 	m.event(i, task.Started, func(e *task.Event) { e.Number = len(m.plan.Units) })
 	m.stage(i, "compiling")
 	state.executable = filepath.Join(m.layout.Binaries, u.Build+"_"+u.Target.Suffix(), u.Binary)
-	way := Way{Alone: m.lanes.scarce(), Load: func(load Load) {
+	way := Way{Alone: alone, Load: func(load Load) {
 		state.memory = max(state.memory, load.Memory)
 		m.lanes.report(n, load)
 	}}
-	err := m.Compile(ctx, m.source, u, state.executable, way)
-	if killed(err) && !way.Alone && ctx.Err() == nil {
+	err = m.Compile(ctx, m.source, u, state.executable, way)
+	if killed(err) && !alone && ctx.Err() == nil {
 		err = m.again(ctx, n, i, way)
 	}
 	if err == nil {
@@ -191,9 +192,8 @@ func (m making) again(ctx context.Context, n, i int, way Way) error {
 	m.event(i, task.Warning, func(e *task.Event) {
 		e.Text = "the compiler was killed, as happens when memory is short: it is started once more, alone"
 	})
-	m.lanes.leave(n)
 	m.stage(i, "waiting")
-	if err := m.lanes.enter(ctx, n, true); err != nil {
+	if err := m.lanes.retry(ctx, n); err != nil {
 		return err
 	}
 	m.stage(i, "compiling alone")

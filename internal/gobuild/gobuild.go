@@ -133,7 +133,7 @@ func (f *Failure) Places() []release.Place {
 func (f *Failure) Hint() string {
 	switch {
 	case f.Killed():
-		return "memory ran out although nothing else was compiling: take a larger runner, or give the container more"
+		return "it was killed although nothing else was compiling, so memory is too short for it: take a larger runner, or give the container more"
 	case strings.Contains(f.Output, "build constraints exclude all Go files"):
 		return "the package does not exist on this platform (or needs cgo, which is off): name the platforms it is for, with --platforms or in .pgo-release.yaml"
 	case strings.Contains(f.Output, "no matching files found"):
@@ -177,6 +177,9 @@ func (t Toolchain) Compile(ctx context.Context, j Job, out string) error {
 	}
 	args = append(args, "-ldflags="+u.Ldflags, "-o", out, u.Main)
 	env := t.run.With(u.Target.Env()...)
+	if j.Width == 1 { // or the go command lets the one compiler work on as much at once as it can
+		env = env.With("GOMAXPROCS=1")
+	}
 	if j.Load != nil {
 		env = env.Watched(func(all []run.Process) { j.Load(load(all)) })
 	}

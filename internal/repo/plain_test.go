@@ -13,6 +13,7 @@ func TestPlain(t *testing.T) {
 		"github.com":               {"https://github.com/o/r.git", nil, true},
 		"with a header":            {"https://github.com/o/r", []string{"http.https://github.com/.extraheader", "X: y"}, true},
 		"another remote":           {"https://github.com/o/r", []string{"remote.fork.url", "https://example.com/f"}, true},
+		"a partial clone":          {"https://github.com/o/r", []string{"remote.origin.promisor", "true"}, true},
 		"another server":           {"https://example.com/o/r", nil, false},
 		"a name that looks like":   {"https://github.com.example.com/o/r", nil, false},
 		"without TLS":              {"http://github.com/o/r", nil, false},

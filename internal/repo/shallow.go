@@ -60,7 +60,7 @@ func (r *Repo) CompleteTags(ctx context.Context, known, token string) (asked boo
 // fetchTags fetches all tags from origin, and what more arguments name. What it writes
 // belongs to the owner of the repository.
 func (r *Repo) fetchTags(ctx context.Context, token string, more ...string) error {
-	args := append([]string{"fetch", "--quiet", "--no-write-fetch-head", "--no-auto-gc", "origin", "+refs/tags/*:refs/tags/*"}, more...)
+	args := append([]string{"fetch", "--quiet", "--no-write-fetch-head", "--no-auto-gc", "--no-recurse-submodules", "origin", "+refs/tags/*:refs/tags/*"}, more...)
 	ctx, cancel := context.WithTimeout(ctx, maxFetch)
 	defer cancel()
 	private := filepath.Join(r.top, ".git")
@@ -75,7 +75,7 @@ func (r *Repo) fetchTags(ctx context.Context, token string, more ...string) erro
 
 // harmless are the settings of a repository that do not change how servers are reached,
 // among those that may, such as a proxy, a helper for credentials or another address.
-var harmless = regexp.MustCompile(`^(?:remote\.[^.]+\.(?:url|fetch|tagopt)|http\.https://github\.com/\.extraheader)$`)
+var harmless = regexp.MustCompile(`^(?:remote\.[^.]+\.(?:url|fetch|tagopt|promisor|partialclonefilter)|http\.https://github\.com/\.extraheader)$`)
 
 // plain tells whether a token may be shown to origin: it is on github.com, and nothing in
 // the repository itself, which other steps of a job may have written, changes the way
@@ -100,7 +100,7 @@ func (r *Repo) plain(ctx context.Context) bool {
 }
 
 // transport are the settings by which git reaches servers.
-var transport = regexp.MustCompile(`^(?:http|url|credential|remote|protocol|include|includeif)\.|^core\.(?:sshcommand|gitproxy|askpass|alternaterefscommand)$`)
+var transport = regexp.MustCompile(`^(?:http|url|credential|remote|protocol)\.|^core\.(?:sshcommand|gitproxy|askpass|alternaterefscommand)$`)
 
 // Authorise are the variables that make git show a token to a server, such as
 // https://github.com, beside what git's environment configures otherwise. The token is on

@@ -139,12 +139,13 @@ func (r Runner) command(ctx context.Context, dir, name string, args []string) *e
 	return cmd
 }
 
-// finish runs a program to its end. When it was cancelled, nothing that it started
-// goes on: the caller is about to delete what they would write to.
+// finish runs a program to its end. When it was cancelled or killed, nothing that it
+// started goes on: the caller is about to delete what they would write to, or starts it
+// again.
 func (r Runner) finish(ctx context.Context, cmd *exec.Cmd, printed fmt.Stringer) error {
 	err := r.follow(cmd)
 	cause := context.Cause(ctx)
-	if cause != nil {
+	if cause != nil || (&Error{Err: err}).Killed() {
 		killGroup(cmd)
 	}
 	if err == nil {

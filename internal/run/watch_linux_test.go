@@ -9,7 +9,7 @@ import (
 )
 
 func TestParseStat(t *testing.T) {
-	const tail = " S 1 77 77 0 -1 4194560 1 2 3 4 5 6 7 8 20 0 1 0 9 1000 3 184467 1 1 0 0"
+	const tail = " S 1 77 78 0 -1 4194560 1 2 3 4 5 6 7 8 20 0 1 0 9 1000 3 184467 1 1 0 0"
 	for _, tt := range []struct {
 		stat string
 		want string
