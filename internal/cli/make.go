@@ -75,7 +75,7 @@ func (s *session) maker() (engine.Maker, error) {
 		},
 		Compile: s.compile(budget),
 		Inspect: inspect,
-		Archive: func(ctx context.Context, u plan.Unit, path string, entries []engine.Entry) (release.File, error) {
+		Archive: func(ctx context.Context, u plan.Unit, path string, entries []engine.Entry) (release.File, []release.File, error) {
 			packed := make([]pack.Entry, len(entries))
 			for i, e := range entries {
 				packed[i] = pack.Entry{Name: e.Name, Path: e.Path, Mode: 0o644}

@@ -28,8 +28,9 @@ type Maker struct {
 	Compile func(ctx context.Context, s Source, u plan.Unit, out string, w Way) error
 	// Inspect reads an executable's origin, and refuses one that is not the plan's.
 	Inspect func(executable string, p plan.Plan) (Origin, error)
-	// Archive packs the entries.
-	Archive func(ctx context.Context, u plan.Unit, path string, entries []Entry) (release.File, error)
+	// Archive packs the entries. packed are the files that went in, in the order of the
+	// entries, with the digests of the bytes in the archive.
+	Archive func(ctx context.Context, u plan.Unit, path string, entries []Entry) (archive release.File, packed []release.File, err error)
 	// Describe writes the SBOM of an executable that lies in an archive.
 	Describe func(ctx context.Context, executable, archive release.File, path string) (release.File, error)
 	// Checksums writes the list of digests.
@@ -224,13 +225,11 @@ func (m making) packed(ctx context.Context, i int, u plan.Unit, executable strin
 	for _, name := range m.plan.Files {
 		entries = append(entries, Entry{Name: path.Base(name), Path: filepath.Join(m.source.Root, filepath.FromSlash(name))})
 	}
-	var err error
-	if out.Binary, err = Digest(ctx, executable); err != nil {
+	archive, contents, err := m.Archive(ctx, u, filepath.Join(m.layout.Root, u.Archive), entries)
+	if err != nil {
 		return release.Unit{}, err
 	}
-	if out.Archive, err = m.Archive(ctx, u, filepath.Join(m.layout.Root, u.Archive), entries); err != nil {
-		return release.Unit{}, err
-	}
+	out.Archive, out.Binary = archive, contents[0] // as it was read when it was packed
 	m.stage(i, "describing")
 	if out.SBOM, err = m.Describe(ctx, out.Binary, out.Archive, filepath.Join(m.layout.Root, u.SBOM)); err != nil {
 		return release.Unit{}, err

@@ -184,11 +184,11 @@ func (w *workshop) inspect(executable string, _ plan.Plan) (engine.Origin, error
 	return w.origins[w.name(unit)], err
 }
 
-func (w *workshop) archive(ctx context.Context, u plan.Unit, path string, entries []engine.Entry) (release.File, error) {
+func (w *workshop) archive(ctx context.Context, u plan.Unit, path string, entries []engine.Entry) (release.File, []release.File, error) {
 	leave, err := w.enter(ctx, archive, w.unit(u.Archive))
 	defer leave()
 	if err != nil {
-		return release.File{}, err
+		return release.File{}, nil, err
 	}
 	w.mu.Lock()
 	w.entries[u.Archive] = entries

@@ -277,7 +277,7 @@ func TestVerifyBinaries(t *testing.T) {
 		"another program": {func(s *suspect) {
 			evil := filepath.Join(t.TempDir(), "hello")
 			s.check(os.WriteFile(evil, []byte("x"), 0o755))
-			_, err := pack.Archive(s.Context(), plan.FormatTarGz, s.path(amd64), []pack.Entry{{Name: "hello", Path: evil, Mode: 0o755}}, s.genuine.plan.Time)
+			_, _, err := pack.Archive(s.Context(), plan.FormatTarGz, s.path(amd64), []pack.Entry{{Name: "hello", Path: evil, Mode: 0o755}}, s.genuine.plan.Time)
 			s.check(err)
 		}, []string{"checksums " + amd64 + ": digest ", "binary " + amd64 + ": it holds no Go program"}},
 	})

@@ -98,7 +98,7 @@ func (s *suspect) repack(archive string, programs ...release.File) {
 	}
 	before := digestOf(read(s.T, s.path(archive)))
 	format := strings.SplitN(archive, "64.", 2)[1]
-	now, err := packed(s.Context(), format, s.path(archive), entries)
+	now, _, err := packed(s.Context(), format, s.path(archive), entries)
 	s.check(err)
 	s.edit(archive+release.SBOMSuffix, before.Hex(), now.Digest.Hex())
 }

@@ -122,7 +122,7 @@ func (w workers) maker(r *repo.Repo, p plan.Plan) engine.Maker {
 			}
 			return engine.Origin{GoVersion: stamp.GoVersion}, stamp.Check(p)
 		},
-		Archive: func(ctx context.Context, u plan.Unit, path string, entries []engine.Entry) (release.File, error) {
+		Archive: func(ctx context.Context, u plan.Unit, path string, entries []engine.Entry) (release.File, []release.File, error) {
 			return packed(ctx, u.Format, path, entries)
 		},
 		Describe: func(ctx context.Context, executable, archive release.File, path string) (release.File, error) {
@@ -144,7 +144,7 @@ func (w workers) maker(r *repo.Repo, p plan.Plan) engine.Maker {
 	}
 }
 
-func packed(ctx context.Context, format, path string, entries []engine.Entry) (release.File, error) {
+func packed(ctx context.Context, format, path string, entries []engine.Entry) (release.File, []release.File, error) {
 	var in []pack.Entry
 	for _, e := range entries {
 		mode := os.FileMode(0o644)

@@ -15,6 +15,7 @@ import (
 	"archive/tar"
 	"archive/zip"
 	"context"
+	"crypto/sha256"
 	"errors"
 	"fmt"
 	"io"
@@ -47,39 +48,51 @@ type Entry struct {
 // Archive packs entries into a file at path, in one of the formats of package plan.
 // The order of entries does not matter. Each must be a regular file on disk (links
 // are followed), and no two names may differ by case alone: macOS and Windows would
-// unpack them to one file. On error nothing is left at path that was
-// not there before; an error about one entry names it.
-func Archive(ctx context.Context, format, path string, entries []Entry, modified time.Time) (release.File, error) {
-	file, err := archive(ctx, format, path, entries, modified)
-	if err != nil {
-		return release.File{}, fmt.Errorf("packing %q: %w", filepath.Base(path), err)
+// unpack them to one file. packed are the entries as they went in, in the order
+// given: Name is that of the file on disk, Digest and Size are of the bytes in the
+// archive. On error nothing is left at path that was not there before; an error about
+// one entry names it.
+func Archive(ctx context.Context, format, path string, entries []Entry, modified time.Time) (file release.File, packed []release.File, err error) {
+	if file, packed, err = archive(ctx, format, path, entries, modified); err != nil {
+		return release.File{}, nil, fmt.Errorf("packing %q: %w", filepath.Base(path), err)
 	}
-	return file, nil
+	return file, packed, nil
 }
 
-func archive(ctx context.Context, format, path string, entries []Entry, modified time.Time) (release.File, error) {
-	entries = slices.Clone(entries)
-	slices.SortFunc(entries, func(a, b Entry) int { return strings.Compare(a.Name, b.Name) })
+func archive(ctx context.Context, format, path string, entries []Entry, modified time.Time) (file release.File, packed []release.File, err error) {
 	if err := checkEntries(entries); err != nil {
-		return release.File{}, err
+		return release.File{}, nil, err
 	}
-	modified = modified.UTC().Truncate(time.Second)
-	return create(path, func(w io.Writer) error {
-		return write(ctx, format, w, entries, modified)
+	file, err = create(path, func(w io.Writer) (err error) {
+		packed, err = write(ctx, format, w, entries, modified.UTC().Truncate(time.Second))
+		return err
 	})
+	return file, packed, err
 }
 
-func write(ctx context.Context, format string, w io.Writer, entries []Entry, modified time.Time) error {
+// write gives the entries as they went in, in the order given.
+func write(ctx context.Context, format string, w io.Writer, entries []Entry, modified time.Time) ([]release.File, error) {
 	container, err := newContainer(format, w, modified)
 	if err != nil {
-		return err
+		return nil, err
 	}
-	for _, e := range entries {
-		if err := add(ctx, container, e); err != nil {
-			return fmt.Errorf("writing %q: %w", e.Name, err)
+	packed := make([]release.File, len(entries))
+	for _, i := range byName(entries) {
+		if packed[i], err = add(ctx, container, entries[i]); err != nil {
+			return nil, fmt.Errorf("writing %q: %w", entries[i].Name, err)
 		}
 	}
-	return container.close()
+	return packed, container.close()
+}
+
+// byName are the indexes of the entries in the order of their names.
+func byName(entries []Entry) []int {
+	order := make([]int, len(entries))
+	for i := range order {
+		order[i] = i
+	}
+	slices.SortFunc(order, func(a, b int) int { return strings.Compare(entries[a].Name, entries[b].Name) })
+	return order
 }
 
 func checkEntries(entries []Entry) error {
@@ -87,7 +100,8 @@ func checkEntries(entries []Entry) error {
 		return fmt.Errorf("no entries")
 	}
 	names := map[string]string{}
-	for _, e := range entries {
+	for _, i := range byName(entries) { // the order given decides about no error either
+		e := entries[i]
 		if !localName(e.Name) {
 			return fmt.Errorf("entry %q: want a relative, slash-separated path", e.Name)
 		}
@@ -109,30 +123,31 @@ func localName(name string) bool {
 	return fs.ValidPath(name) && name != "." && !strings.ContainsAny(name, "\\:\x00")
 }
 
-// add copies one file into the container.
-func add(ctx context.Context, to container, e Entry) error {
+// add copies one file into the container, and takes its digest on the way.
+func add(ctx context.Context, to container, e Entry) (release.File, error) {
 	// Opening a named pipe would wait for its writer, so the kind is looked at first.
 	info, err := os.Stat(e.Path)
 	if err != nil {
-		return err
+		return release.File{}, err
 	}
 	if !info.Mode().IsRegular() {
-		return fmt.Errorf("%s is not a regular file", e.Path)
+		return release.File{}, fmt.Errorf("%s is not a regular file", e.Path)
 	}
 	file, err := os.Open(e.Path)
 	if err != nil {
-		return err
+		return release.File{}, err
 	}
 	defer file.Close() //nolint:errcheck // only read
 	w, err := to.next(e, info.Size())
 	if err != nil {
-		return err
+		return release.File{}, err
 	}
-	n, err := io.Copy(w, &reader{ctx: ctx, r: file})
+	hash := sha256.New()
+	n, err := io.Copy(io.MultiWriter(w, hash), &reader{ctx: ctx, r: file})
 	if errors.Is(err, tar.ErrWriteTooLong) || err == nil && n != info.Size() {
 		err = fmt.Errorf("%s changed while it was read", e.Path)
 	}
-	return err
+	return release.File{Name: filepath.Base(e.Path), Path: e.Path, Digest: release.Sum(hash), Size: n}, err
 }
 
 // reader stops when the context ends.

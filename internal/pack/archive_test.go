@@ -85,9 +85,15 @@ func TestArchiveDependsOnItsInputAlone(t *testing.T) {
 
 func archiveOf(t *testing.T, format string, entries []Entry, modified time.Time) release.File {
 	t.Helper()
-	f, err := Archive(t.Context(), format, filepath.Join(t.TempDir(), "hello."+format), entries, modified)
+	f, packed, err := Archive(t.Context(), format, filepath.Join(t.TempDir(), "hello."+format), entries, modified)
 	if err != nil {
 		t.Fatal(err)
+	}
+	for i, e := range entries {
+		if packed[i].Path != e.Path || packed[i].Name != filepath.Base(e.Path) {
+			t.Errorf("entry %d is %+v, want %s", i, packed[i], e.Path)
+		}
+		checkContent(t, packed[i])
 	}
 	return f
 }
@@ -95,13 +101,7 @@ func archiveOf(t *testing.T, format string, entries []Entry, modified time.Time)
 // checkFile compares what a file says of itself with what lies on disk.
 func checkFile(t *testing.T, f release.File) {
 	t.Helper()
-	content, err := os.ReadFile(f.Path)
-	if err != nil {
-		t.Fatal(err)
-	}
-	if got := digestOf(content); got != f.Digest || int64(len(content)) != f.Size || f.Name != filepath.Base(f.Path) {
-		t.Errorf("%+v: %s of %d bytes lies on disk", f, got, len(content))
-	}
+	checkContent(t, f)
 	info, err := os.Stat(f.Path)
 	if err != nil {
 		t.Fatal(err)
@@ -115,6 +115,17 @@ func checkFile(t *testing.T, f release.File) {
 	}
 	if len(left) != 1 {
 		t.Errorf("beside %s lies something else: %v", f.Name, left)
+	}
+}
+
+func checkContent(t *testing.T, f release.File) {
+	t.Helper()
+	content, err := os.ReadFile(f.Path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if got := digestOf(content); got != f.Digest || int64(len(content)) != f.Size || f.Name != filepath.Base(f.Path) {
+		t.Errorf("%+v: %s of %d bytes lies on disk", f, got, len(content))
 	}
 }
 
@@ -220,7 +231,7 @@ func TestArchiveRefuses(t *testing.T) {
 		{"backslash", "zip", with(func(e *Entry) { e.Name = `a\x` }), `packing "x.zip": entry "a\\x": want a relative, slash-separated path`},
 	} {
 		out := t.TempDir()
-		_, err := Archive(t.Context(), test.format, filepath.Join(out, "x."+test.format), test.entries, made())
+		_, _, err := Archive(t.Context(), test.format, filepath.Join(out, "x."+test.format), test.entries, made())
 		if err == nil || err.Error() != test.want {
 			t.Errorf("%s: error %v, want %s", test.name, err, test.want)
 		}
@@ -248,14 +259,14 @@ func TestArchiveKeepsWhatWasThereWhenItFails(t *testing.T) {
 	ctx, cancel := context.WithCancelCause(t.Context())
 	stop := errors.New("stop")
 	cancel(stop)
-	if _, err := Archive(ctx, plan.FormatZip, path, entries(t, 0o600), made()); !errors.Is(err, stop) {
+	if _, _, err := Archive(ctx, plan.FormatZip, path, entries(t, 0o600), made()); !errors.Is(err, stop) {
 		t.Errorf("error %v", err)
 	}
 	content, err := os.ReadFile(path)
 	if err != nil || string(content) != "before" {
 		t.Errorf("%q, %v", content, err)
 	}
-	if _, err := Archive(t.Context(), plan.FormatZip, path, entries(t, 0o600), made()); err != nil {
+	if _, _, err := Archive(t.Context(), plan.FormatZip, path, entries(t, 0o600), made()); err != nil {
 		t.Error(err)
 	}
 }
@@ -263,7 +274,7 @@ func TestArchiveKeepsWhatWasThereWhenItFails(t *testing.T) {
 func TestEntryOfAnotherSizeIsAnError(t *testing.T) {
 	// Files of procfs say that they are empty and are not: as if they had grown.
 	for _, format := range formats() {
-		_, err := Archive(t.Context(), format, filepath.Join(t.TempDir(), "x"),
+		_, _, err := Archive(t.Context(), format, filepath.Join(t.TempDir(), "x"),
 			[]Entry{{Name: "status", Path: "/proc/self/status", Mode: 0o644}}, made())
 		if want := `packing "x": writing "status": /proc/self/status changed while it was read`; err == nil || err.Error() != want {
 			t.Errorf("%s: error %v, want %s", format, err, want)
@@ -293,7 +304,7 @@ func TestDiskFull(t *testing.T) {
 		t.Fatal(err)
 	}
 	for _, format := range formats() {
-		err := write(t.Context(), format, &counter{w: &full{left: 1000}}, e[:1], made())
+		_, err := write(t.Context(), format, &counter{w: &full{left: 1000}}, e[:1], made())
 		if want := `writing "hello": no space left on device`; err == nil || err.Error() != want || !errors.Is(err, syscall.ENOSPC) {
 			t.Errorf("%s: error %v, want %s", format, err, want)
 		}
@@ -353,7 +364,7 @@ func BenchmarkArchive(b *testing.B) {
 			b.SetBytes(info.Size())
 			path := filepath.Join(b.TempDir(), "x")
 			for b.Loop() {
-				if _, err := Archive(b.Context(), format, path, []Entry{{Name: "hello", Path: executable, Mode: 0o755}}, made()); err != nil {
+				if _, _, err := Archive(b.Context(), format, path, []Entry{{Name: "hello", Path: executable, Mode: 0o755}}, made()); err != nil {
 					b.Fatal(err)
 				}
 			}
