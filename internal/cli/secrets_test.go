@@ -65,7 +65,7 @@ func newJob(t *testing.T) *job {
 }
 
 // checkout is a job's directory, before the job has begun.
-func checkout(t *testing.T) *job {
+func checkout(t testing.TB) *job {
 	t.Helper()
 	j := &job{dir: t.TempDir()}
 	if err := os.CopyFS(j.dir, os.DirFS(filepath.Join("..", "..", "testdata", "hello"))); err != nil {
@@ -82,7 +82,7 @@ func checkout(t *testing.T) *job {
 
 // git runs git in the job's directory and returns what it prints. All commits have one
 // time, so that all jobs have the same.
-func (j *job) git(t *testing.T, args ...string) string {
+func (j *job) git(t testing.TB, args ...string) string {
 	t.Helper()
 	cmd := exec.CommandContext(t.Context(), "git", args...)
 	cmd.Dir = j.dir

@@ -47,6 +47,7 @@ type Subject struct {
 // Describer makes documents. Its methods may be called from several goroutines.
 type Describer struct {
 	licences *licences
+	config   syft.CreateSBOMConfig // without the cataloger
 }
 
 // New builds a Describer; that takes most of a second of CPU time. Licences are read
@@ -60,7 +61,26 @@ func New(ctx context.Context, moduleCache, vendorDir string) (*Describer, error)
 	if err != nil {
 		return nil, fmt.Errorf("building the licence scanner: %w", err)
 	}
-	return &Describer{&licences{scanner: scanner, moduleCache: moduleCache, vendorDir: vendorDir}}, nil
+	return &Describer{&licences{scanner: scanner, moduleCache: moduleCache, vendorDir: vendorDir}, config()}, nil
+}
+
+// catalogerTag is what the cataloger is selected by: it must have a tag.
+const catalogerTag = "go"
+
+// config is syft's for a program. Its defaults hold hundreds of regular expressions for
+// other catalogers, so it is made once.
+func config() syft.CreateSBOMConfig {
+	return *syft.DefaultCreateSBOMConfig().
+		WithoutCatalogers().
+		WithCatalogerSelection(cataloging.NewSelectionRequest().WithDefaults(catalogerTag)).
+		WithoutFiles().
+		WithParallelism(1).
+		// A module that a local directory replaces has no version: better none than a
+		// made-up one. Modules of Go need no guessed CPEs, their purl names them.
+		WithComplianceConfig(cataloging.ComplianceConfig{MissingVersion: cataloging.ComplianceActionKeep}).
+		WithDataGenerationConfig(cataloging.DataGenerationConfig{GenerateCPEs: false}).
+		// SPDX wants the text of a licence that is not on its list, and only of those.
+		WithLicenseConfig(cataloging.LicenseConfig{IncludeContent: cataloging.LicenseContentIncludeUnknown})
 }
 
 // Describe writes the document of s to path, complete or not at all, and returns it
@@ -94,21 +114,10 @@ func (d *Describer) document(ctx context.Context, s Subject) ([]byte, error) {
 
 // catalog asks syft what is in the binary.
 func (d *Describer) catalog(ctx context.Context, s Subject) (*sbom.SBOM, error) {
-	const tag = "go" // a cataloger must have one to be selected by
 	cataloger := newCataloger(s, d.licences)
-	config := syft.DefaultCreateSBOMConfig().
-		WithoutCatalogers().
-		WithCatalogers(pkgcataloging.NewCatalogerReference(cataloger, []string{tag})).
-		WithCatalogerSelection(cataloging.NewSelectionRequest().WithDefaults(tag)).
-		WithoutFiles().
-		WithParallelism(1).
-		// A module that a local directory replaces has no version: better none than a
-		// made-up one. Modules of Go need no guessed CPEs, their purl names them.
-		WithComplianceConfig(cataloging.ComplianceConfig{MissingVersion: cataloging.ComplianceActionKeep}).
-		WithDataGenerationConfig(cataloging.DataGenerationConfig{GenerateCPEs: false}).
-		// SPDX wants the text of a licence that is not on its list, and only of those.
-		WithLicenseConfig(cataloging.LicenseConfig{IncludeContent: cataloging.LicenseContentIncludeUnknown})
-	made, err := syft.CreateSBOM(withScanner{ctx, d.licences.scanner}, binarySource{s}, config)
+	config := d.config // WithCatalogers adds to a slice that is empty in all copies
+	config.WithCatalogers(pkgcataloging.NewCatalogerReference(cataloger, []string{catalogerTag}))
+	made, err := syft.CreateSBOM(withScanner{ctx, d.licences.scanner}, binarySource{s}, &config)
 	// syft may go on after a cataloger's error, which says more than its own.
 	if err := cmp.Or(context.Cause(ctx), cataloger.problem, err); err != nil {
 		return nil, err

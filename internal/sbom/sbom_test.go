@@ -139,7 +139,7 @@ func describer(t testing.TB, moduleCache, vendorDir string) *Describer {
 	if err != nil {
 		t.Fatal(err)
 	}
-	return &Describer{&licences{scanner: d.licences.scanner, moduleCache: moduleCache, vendorDir: vendorDir}}
+	return &Describer{&licences{scanner: d.licences.scanner, moduleCache: moduleCache, vendorDir: vendorDir}, d.config}
 }
 
 // describe returns the content of the document of s, after comparing it with what
