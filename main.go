@@ -7,6 +7,7 @@ import (
 	"context"
 	"os"
 	"os/signal"
+	"path/filepath"
 	"syscall"
 
 	"github.com/org/pgo-release/internal/cli"
@@ -15,7 +16,9 @@ import (
 func main() {
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	context.AfterFunc(ctx, stop) // a second signal ends the process at once
-	os.Exit(cli.Main(ctx, cli.World{
-		Args: os.Args[1:], Environ: os.Environ(), Out: os.Stdout, Err: os.Stderr,
-	}))
+	world := cli.World{Args: os.Args[1:], Environ: os.Environ(), Out: os.Stdout, Err: os.Stderr}
+	if dir, err := os.UserCacheDir(); err == nil {
+		world.Cache = filepath.Join(dir, "pgo-release")
+	}
+	os.Exit(cli.Main(ctx, world))
 }

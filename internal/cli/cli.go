@@ -13,6 +13,7 @@ import (
 	"fmt"
 	"io"
 	"os"
+	"path/filepath"
 	"strings"
 	"sync"
 	"syscall"
@@ -33,6 +34,7 @@ type World struct {
 	Args     []string // without the program's name
 	Environ  []string // NAME=value
 	Out, Err io.Writer
+	Cache    string // directory for what makes later runs faster; empty: there is none
 }
 
 // The exit codes.
@@ -75,6 +77,15 @@ func Main(ctx context.Context, w World) int {
 		_ = actions.Summary(rejectedSummary(rejection)) // the error was said already
 	}
 	return exitCode(ctx, err)
+}
+
+// cache is a directory for what makes later runs faster, or empty. A job has none: it is
+// thrown away, and what root left in its home would stay there.
+func (a *app) cache(name string) string {
+	if _, job := action.Detect(a.getenv, a.Out); job || a.Cache == "" {
+		return ""
+	}
+	return filepath.Join(a.Cache, name)
 }
 
 // arguments are those of the process. The action's mode is the only one, with the blanks

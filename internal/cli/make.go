@@ -39,19 +39,13 @@ func (s *session) make(ctx context.Context) (result engine.Result, err error) {
 	return engine.Make(ctx, s.plan, layout, maker)
 }
 
-// describing is an SBOM describer that may have failed to start.
-type describing struct {
-	*sbom.Describer
-	err error
-}
-
 // maker wires the workers to the edges of Make.
 func (s *session) maker() (engine.Maker, error) {
 	budget, err := s.budget()
 	if err != nil {
 		return engine.Maker{}, err
 	}
-	describer := make(chan describing, 1)
+	var describer *sbom.Describer
 	return engine.Maker{
 		Source: func(ctx context.Context, p plan.Plan) (engine.Source, error) {
 			checkout := s.repo.WorkingTree(p)
@@ -61,16 +55,12 @@ func (s *session) maker() (engine.Maker, error) {
 					return engine.Source{}, err
 				}
 			}
-			// The licence matcher takes most of a second to build: it is ready when the
-			// first compile is.
-			go func() {
-				vendor := ""
-				if p.Module.Vendored {
-					vendor = filepath.Join(checkout.Module, "vendor")
-				}
-				d, err := sbom.New(ctx, s.toolchain.ModuleCache, vendor)
-				describer <- describing{d, err}
-			}()
+			vendor := ""
+			if p.Module.Vendored {
+				vendor = filepath.Join(checkout.Module, "vendor")
+			}
+			describer = sbom.New(sbom.Places{ModuleCache: s.toolchain.ModuleCache, Vendor: vendor, Memory: s.cache("licences")})
+			go describer.Prepare(ctx, filepath.Join(checkout.Module, "go.mod")) // to be ready when the first compile is
 			return engine.Source{Root: checkout.Root, Module: checkout.Module, Remove: checkout.Remove}, nil
 		},
 		Compile: s.compile(budget),
@@ -86,12 +76,7 @@ func (s *session) maker() (engine.Maker, error) {
 			return pack.Archive(ctx, u.Format, path, packed, s.plan.Time)
 		},
 		Describe: func(ctx context.Context, executable, archive release.File, path string) (release.File, error) {
-			d := <-describer
-			describer <- d
-			if d.err != nil {
-				return release.File{}, d.err
-			}
-			return d.Describe(ctx, sbom.Subject{
+			return describer.Describe(ctx, sbom.Subject{
 				Binary: executable, Archive: archive, Project: s.plan.Project, Version: s.plan.Version,
 				Module: s.plan.Module, Source: s.plan.Repository.URL(), Time: s.plan.Time,
 			}, path)

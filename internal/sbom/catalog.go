@@ -21,13 +21,11 @@ const stdlib = "stdlib"
 
 // cataloger is syft's cataloger of Go binaries, with the main module under its
 // released version (build information has another one, or none, where the binary was
-// not built from a clean checkout of the tag) and with licences. It serves one call
-// of Catalog.
+// not built from a clean checkout of the tag) and with licences.
 type cataloger struct {
 	pkg.Cataloger
 	subject  Subject
 	licences *licences
-	problem  error // what Catalog returned
 }
 
 func newCataloger(s Subject, l *licences) *cataloger {
@@ -46,15 +44,18 @@ func (c *cataloger) Catalog(ctx context.Context, resolver file.Resolver) ([]pkg.
 		err = c.complete(packages)
 	}
 	if err != nil {
-		c.problem = errors.Join(err, partly)
-		return nil, nil, c.problem
+		return nil, nil, errors.Join(err, partly)
 	}
 	for i := range packages {
 		p := &packages[i]
 		// The identifier stays: it must not depend on what lies in a module cache. Nor
 		// may the main module, which can lie in one and not in another.
 		if p != main && p.Licenses.Empty() {
-			p.Licenses = pkg.NewLicenseSet(c.licences.of(p.Name, p.Version)...)
+			found, err := c.licences.of(p.Name, p.Version)
+			if err != nil {
+				return nil, nil, err
+			}
+			p.Licenses = pkg.NewLicenseSet(found...)
 		}
 	}
 	before := main.ID()
@@ -123,33 +124,18 @@ func replaced(end artifact.Identifiable, id artifact.ID, by pkg.Package) artifac
 	return end
 }
 
-// binarySource is a source of syft that holds one file, the binary, under its base
-// name, and describes itself as the archive.
-type binarySource struct{ subject Subject }
-
-// ID implements source.Source.
-func (b binarySource) ID() artifact.ID { return artifact.ID(b.subject.Archive.Digest.Hex()) }
-
-// Describe implements source.Source.
-func (b binarySource) Describe() source.Description {
+// binarySource is the archive, as syft describes what it looks into.
+func binarySource(s Subject) source.Description {
 	return source.Description{
-		ID:      string(b.ID()),
-		Name:    b.subject.Archive.Name,
-		Version: moduleVersion(b.subject),
+		ID:      s.Archive.Digest.Hex(),
+		Name:    s.Archive.Name,
+		Version: moduleVersion(s),
 		Metadata: source.FileMetadata{
-			Path:    b.subject.Archive.Name,
-			Digests: []file.Digest{{Algorithm: "sha256", Value: b.subject.Archive.Digest.Hex()}},
+			Path:    s.Archive.Name,
+			Digests: []file.Digest{{Algorithm: "sha256", Value: s.Archive.Digest.Hex()}},
 		},
 	}
 }
-
-// FileResolver implements source.Source.
-func (b binarySource) FileResolver(source.Scope) (file.Resolver, error) {
-	return binaryResolver(b), nil
-}
-
-// Close implements source.Source.
-func (b binarySource) Close() error { return nil }
 
 func location(s Subject) file.Location { return file.NewLocation(s.Binary.Name) }
 

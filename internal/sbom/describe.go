@@ -23,10 +23,9 @@ import (
 	"path/filepath"
 	"time"
 
-	"github.com/anchore/syft/syft"
-	"github.com/anchore/syft/syft/cataloging"
-	"github.com/anchore/syft/syft/cataloging/pkgcataloging"
+	"github.com/anchore/syft/syft/artifact"
 	"github.com/anchore/syft/syft/file"
+	"github.com/anchore/syft/syft/pkg"
 	"github.com/anchore/syft/syft/sbom"
 
 	"github.com/org/pgo-release/internal/plan"
@@ -44,43 +43,21 @@ type Subject struct {
 	Time    time.Time   // when the document says that it was made
 }
 
+// Places are where a Describer finds what it needs beside the binary. Each may be empty.
+type Places struct {
+	ModuleCache string // with the licences of modules (GOMODCACHE)
+	Vendor      string // the module's vendor directory, where they are looked for next
+	Memory      string // what is known of licences' texts, from run to run; made where it is missing
+}
+
 // Describer makes documents. Its methods may be called from several goroutines.
 type Describer struct {
 	licences *licences
-	config   syft.CreateSBOMConfig // without the cataloger
 }
 
-// New builds a Describer; that takes most of a second of CPU time. Licences are read
-// from moduleCache (GOMODCACHE), then from vendorDir (the module's vendor directory);
-// either may be empty and is then not looked at.
-func New(ctx context.Context, moduleCache, vendorDir string) (*Describer, error) {
-	// A context is the only way to give syft a scanner that is already built, and
-	// building one costs more than ten documents. So this one is kept, for its value
-	// alone: it is never cancelled and nothing waits on it.
-	scanner, err := syft.SetContextLicenseScanner(context.WithoutCancel(ctx), cataloging.DefaultLicenseConfig())
-	if err != nil {
-		return nil, fmt.Errorf("building the licence scanner: %w", err)
-	}
-	return &Describer{&licences{scanner: scanner, moduleCache: moduleCache, vendorDir: vendorDir}, config()}, nil
-}
-
-// catalogerTag is what the cataloger is selected by: it must have a tag.
-const catalogerTag = "go"
-
-// config is syft's for a program. Its defaults hold hundreds of regular expressions for
-// other catalogers, so it is made once.
-func config() syft.CreateSBOMConfig {
-	return *syft.DefaultCreateSBOMConfig().
-		WithoutCatalogers().
-		WithCatalogerSelection(cataloging.NewSelectionRequest().WithDefaults(catalogerTag)).
-		WithoutFiles().
-		WithParallelism(1).
-		// A module that a local directory replaces has no version: better none than a
-		// made-up one. Modules of Go need no guessed CPEs, their purl names them.
-		WithComplianceConfig(cataloging.ComplianceConfig{MissingVersion: cataloging.ComplianceActionKeep}).
-		WithDataGenerationConfig(cataloging.DataGenerationConfig{GenerateCPEs: false}).
-		// SPDX wants the text of a licence that is not on its list, and only of those.
-		WithLicenseConfig(cataloging.LicenseConfig{IncludeContent: cataloging.LicenseContentIncludeUnknown})
+// New makes a Describer.
+func New(p Places) *Describer {
+	return &Describer{&licences{Places: p, matcher: newMatcher(p.Memory)}}
 }
 
 // Describe writes the document of s to path, complete or not at all, and returns it
@@ -112,32 +89,35 @@ func (d *Describer) document(ctx context.Context, s Subject) ([]byte, error) {
 	return encode(*made, s)
 }
 
-// catalog asks syft what is in the binary.
+// catalog asks syft what is in the binary. It asks the one cataloger that there is for
+// programs, not syft.CreateSBOM: that builds a licence scanner before anything else, and
+// looks for systems and other kinds of packages.
 func (d *Describer) catalog(ctx context.Context, s Subject) (*sbom.SBOM, error) {
-	cataloger := newCataloger(s, d.licences)
-	config := d.config // WithCatalogers adds to a slice that is empty in all copies
-	config.WithCatalogers(pkgcataloging.NewCatalogerReference(cataloger, []string{catalogerTag}))
-	made, err := syft.CreateSBOM(withScanner{ctx, d.licences.scanner}, binarySource{s}, &config)
-	// syft may go on after a cataloger's error, which says more than its own.
-	if err := cmp.Or(context.Cause(ctx), cataloger.problem, err); err != nil {
+	packages, relationships, err := newCataloger(s, d.licences).Catalog(ctx, binaryResolver{s})
+	if err := cmp.Or(context.Cause(ctx), err); err != nil {
 		return nil, err
 	}
-	return made, nil
-}
-
-// withScanner is a context that also has the values of another one.
-type withScanner struct {
-	context.Context
-	scanner context.Context
-}
-
-// Value implements context.Context.
-func (c withScanner) Value(key any) any {
-	if v := c.Context.Value(key); v != nil {
-		return v
+	made := sbom.SBOM{
+		Source:        binarySource(s),
+		Artifacts:     sbom.Artifacts{Packages: pkg.NewCollection(packages...)},
+		Relationships: relationships,
 	}
-	return c.scanner.Value(key)
+	for _, p := range packages {
+		made.Relationships = append(made.Relationships, artifact.Relationship{From: identity(made.Source.ID), To: p, Type: artifact.ContainsRelationship})
+		for _, l := range p.Locations.ToSlice() {
+			made.Relationships = append(made.Relationships, artifact.Relationship{
+				From: p, To: l.Coordinates, Type: artifact.EvidentByRelationship, Data: map[string]string{"kind": l.Annotations[pkg.EvidenceAnnotationKey]},
+			})
+		}
+	}
+	return &made, nil
 }
+
+// identity is an element that is known by its identifier alone.
+type identity artifact.ID
+
+// ID implements artifact.Identifiable.
+func (i identity) ID() artifact.ID { return artifact.ID(i) }
 
 // verified reads a file once, makes sure that it is still the one that was hashed,
 // and returns the digests that SPDX asks of a file.

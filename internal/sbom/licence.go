@@ -1,8 +1,6 @@
 package sbom
 
 import (
-	"bytes"
-	"context"
 	"io"
 	"os"
 	"path/filepath"
@@ -10,7 +8,6 @@ import (
 	"strings"
 	"sync"
 
-	"github.com/anchore/syft/syft/file"
 	"github.com/anchore/syft/syft/license"
 	"github.com/anchore/syft/syft/pkg"
 	"golang.org/x/mod/module"
@@ -20,10 +17,9 @@ import (
 // the module's root, which is where its authors declare them. What lies deeper may
 // not be in the binary at all.
 type licences struct {
-	scanner     context.Context // as syft hands it on
-	moduleCache string          // may be empty
-	vendorDir   string          // may be empty
-	found       sync.Map        // module@version → func() []pkg.License
+	Places
+	matcher *matcher
+	found   sync.Map // module@version → func() ([]pkg.License, error)
 }
 
 // licenceName is what the texts are called: LICENSE, LICENCE.md, COPYING,
@@ -39,16 +35,16 @@ func isLicence(name string) bool {
 const maxLicence = 1 << 20
 
 // of returns the licences of a module as both declared and concluded, or none.
-func (l *licences) of(path, version string) []pkg.License {
-	find, _ := l.found.LoadOrStore(path+"@"+version, sync.OnceValue(func() []pkg.License {
+func (l *licences) of(path, version string) ([]pkg.License, error) {
+	find, _ := l.found.LoadOrStore(path+"@"+version, sync.OnceValues(func() ([]pkg.License, error) {
 		for _, dir := range l.dirs(path, version) {
-			if found := l.in(dir); len(found) > 0 {
-				return found
+			if found, err := l.in(dir); len(found) > 0 || err != nil {
+				return found, err
 			}
 		}
-		return nil
+		return nil, nil
 	}))
-	return find.(func() []pkg.License)()
+	return find.(func() ([]pkg.License, error))()
 }
 
 // dirs are where the module may lie.
@@ -58,37 +54,46 @@ func (l *licences) dirs(path, version string) []string {
 		return nil
 	}
 	var out []string
-	if escapedVersion, err := module.EscapeVersion(version); err == nil && l.moduleCache != "" {
-		out = append(out, filepath.Join(l.moduleCache, escapedPath+"@"+escapedVersion))
+	if escapedVersion, err := module.EscapeVersion(version); err == nil && l.ModuleCache != "" {
+		out = append(out, filepath.Join(l.ModuleCache, escapedPath+"@"+escapedVersion))
 	}
-	if l.vendorDir != "" {
-		out = append(out, filepath.Join(l.vendorDir, path))
+	if l.Vendor != "" {
+		out = append(out, filepath.Join(l.Vendor, path))
 	}
 	return out
 }
 
-// in reads the licences of a directory; what cannot be read has none, as a module
-// that is not there.
-func (l *licences) in(dir string) []pkg.License {
+// in reads the licences of a directory.
+func (l *licences) in(dir string) ([]pkg.License, error) {
+	var out []pkg.License
+	for _, text := range texts(dir) {
+		matched, err := l.matcher.match(text)
+		if err != nil {
+			return nil, err
+		}
+		for _, found := range matched {
+			declared := found
+			declared.Type = license.Declared
+			out = append(out, found, declared)
+		}
+	}
+	return out, nil
+}
+
+// texts are those of a directory, in the order of their names; what cannot be read has
+// none, as a module that is not there.
+func texts(dir string) [][]byte {
 	entries, err := os.ReadDir(dir) // sorted by name
 	if err != nil {
 		return nil
 	}
-	var out []pkg.License
+	var out [][]byte
 	for _, e := range entries {
 		if !e.Type().IsRegular() || !isLicence(e.Name()) {
 			continue
 		}
-		text, err := read(filepath.Join(dir, e.Name()))
-		if err != nil {
-			continue
-		}
-		where := file.NewLocation(e.Name())
-		for _, found := range pkg.NewLicensesFromReadCloserWithContext(l.scanner, file.NewLocationReadCloser(where, io.NopCloser(bytes.NewReader(text)))) {
-			found.Locations = file.NewLocationSet()
-			declared := found
-			declared.Type = license.Declared
-			out = append(out, found, declared)
+		if text, err := read(filepath.Join(dir, e.Name())); err == nil {
+			out = append(out, text)
 		}
 	}
 	return out

@@ -1,7 +1,6 @@
 package sbom
 
 import (
-	"context"
 	"crypto/sha256"
 	"flag"
 	"io"
@@ -9,7 +8,6 @@ import (
 	"os/exec"
 	"path/filepath"
 	"strings"
-	"sync"
 	"testing"
 	"time"
 
@@ -130,16 +128,14 @@ func moduleCache(t testing.TB) string {
 	return strings.TrimSpace(string(out))
 }
 
-// built is a Describer whose licence scanner the others share: it is slow to build.
-var built = sync.OnceValues(func() (*Describer, error) { return New(context.Background(), "", "") })
+// scanner is shared by all Describers: it is slow to build.
+var scanner = newMatcher("").scanner
 
-func describer(t testing.TB, moduleCache, vendorDir string) *Describer {
+func describer(t testing.TB, moduleCache, vendor string) *Describer {
 	t.Helper()
-	d, err := built()
-	if err != nil {
-		t.Fatal(err)
-	}
-	return &Describer{&licences{scanner: d.licences.scanner, moduleCache: moduleCache, vendorDir: vendorDir}, d.config}
+	d := New(Places{ModuleCache: moduleCache, Vendor: vendor})
+	d.licences.matcher.scanner = scanner
+	return d
 }
 
 // describe returns the content of the document of s, after comparing it with what
