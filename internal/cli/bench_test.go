@@ -25,13 +25,13 @@ import (
 // compiled before: what is left is its linking, and all that this program does itself.
 // Profiles of it are of that alone.
 func BenchmarkBuild(b *testing.B) {
-	dir := checkout(b).dir
+	dir, cache := checkout(b).dir, b.TempDir()
 	build := func() {
 		var errs bytes.Buffer
 		code := cli.Main(b.Context(), cli.World{
 			Args: []string{"build", "--snapshot", "--quiet", "-C", dir, "--platforms",
 				"linux/amd64,linux/arm64,linux/386,linux/ppc64le,linux/riscv64,linux/s390x,darwin/amd64,darwin/arm64,windows/amd64,windows/arm64,freebsd/amd64,freebsd/arm64"},
-			Environ: os.Environ(), Out: io.Discard, Err: &errs,
+			Environ: os.Environ(), Out: io.Discard, Err: &errs, Cache: cache,
 		})
 		if code != 0 {
 			b.Fatalf("exit code %d\n%s", code, &errs)
