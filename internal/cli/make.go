@@ -12,6 +12,7 @@ import (
 	"github.com/org/pgo-release/internal/dist"
 	"github.com/org/pgo-release/internal/engine"
 	"github.com/org/pgo-release/internal/gobuild"
+	"github.com/org/pgo-release/internal/machine"
 	"github.com/org/pgo-release/internal/pack"
 	"github.com/org/pgo-release/internal/plan"
 	"github.com/org/pgo-release/internal/release"
@@ -85,6 +86,7 @@ func (s *session) maker() (engine.Maker, error) {
 		Images: func(ctx context.Context, p plan.Plan, src engine.Source, units []release.Unit, dir string) ([]release.Image, error) {
 			return s.buildImages(ctx, p, src.Root, units, dir)
 		},
+		Space:    func() (int64, bool) { return machine.FreeDisk(string(s.dist)) },
 		Compiles: budget.builds, Memory: budget.limit, Free: budget.free, Host: runtime.GOOS + "/" + runtime.GOARCH,
 		Progress: s.reporter.Progress,
 	}, nil

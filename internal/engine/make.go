@@ -46,6 +46,9 @@ type Maker struct {
 	Memory int64
 	// Free is how much memory there is for more compilers, in bytes; nil: always enough.
 	Free func() int64
+	// Space is how much is free on the disk of the output directory, in bytes, where that is
+	// known; nil: it is not.
+	Space func() (int64, bool)
 	// Host is the platform that is compiled first, as os/arch: what is wrong everywhere
 	// shows there soonest.
 	Host     string
@@ -77,7 +80,13 @@ func Make(ctx context.Context, p plan.Plan, layout Layout, m Maker) (result Resu
 
 // make is Make with a source.
 func (m Maker) make(ctx context.Context, p plan.Plan, layout Layout, source Source) (Result, error) {
-	run := making{Maker: m, plan: p, layout: layout, source: source, units: make([]unit, len(p.Units)), lanes: newLanes(m.Compiles, m.Memory, m.Free)}
+	run := making{
+		Maker: m, plan: p, layout: layout, source: source, units: make([]unit, len(p.Units)),
+		lanes: newLanes(m.Compiles, m.Memory, m.Free), space: newSpace(p.Units, m.Space),
+	}
+	if err := run.space.check(); err != nil {
+		return Result{}, err
+	}
 	order := m.order(p.Units)
 	err := task.Flow(ctx, run.lanes.places(), len(order),
 		func(ctx context.Context, n int) error { return run.compile(ctx, n, order[n]) },
@@ -112,6 +121,7 @@ func (m Maker) order(units []plan.Unit) []int {
 type making struct {
 	Maker
 	lanes  *lanes
+	space  *space
 	plan   plan.Plan
 	layout Layout
 	source Source
@@ -177,7 +187,10 @@ func (m making) compile(ctx context.Context, n, i int) error {
 		err = m.again(ctx, n, i, way)
 	}
 	if err == nil {
-		if state.origin, err = m.Inspect(state.executable, m.plan); err != nil {
+		if state.origin, err = m.Inspect(state.executable, m.plan); err == nil {
+			err = m.space.compiled(i, state.executable)
+		}
+		if err != nil {
 			err = fmt.Errorf("checking %s for %s: %w", u.Build, u.Target, err)
 		}
 	}
@@ -230,6 +243,7 @@ func (m making) packed(ctx context.Context, i int, u plan.Unit, executable strin
 		return release.Unit{}, err
 	}
 	out.Archive, out.Binary = archive, contents[0] // as it was read when it was packed
+	m.space.done(i)
 	m.stage(i, "describing")
 	if out.SBOM, err = m.Describe(ctx, out.Binary, out.Archive, filepath.Join(m.layout.Root, u.SBOM)); err != nil {
 		return release.Unit{}, err

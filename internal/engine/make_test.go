@@ -234,7 +234,7 @@ func TestMakeMissingExecutable(t *testing.T) {
 			Compile: func(context.Context, engine.Source, plan.Unit, string, engine.Way) error { return nil },
 		}
 		_, err := engine.Make(t.Context(), w.plan, w.layout, m)
-		if !errors.Is(err, fs.ErrNotExist) || !strings.HasPrefix(err.Error(), "packing hello for linux/") {
+		if !errors.Is(err, fs.ErrNotExist) || !strings.HasPrefix(err.Error(), "checking hello for linux/") {
 			t.Errorf("error %v", err)
 		}
 		only(t, ends(t, w.events, engine.PhaseMake), task.Failed, task.Stopped)

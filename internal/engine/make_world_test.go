@@ -38,6 +38,8 @@ type workshop struct {
 	compiles int
 	memory   int64
 	free     func() int64
+	space    func() (int64, bool)
+	size     int64 // of executables; 0: a few bytes
 	host     string
 	origins  map[string]engine.Origin // by the unit's build and platform
 	// at happens in every call of an edge, before its work; unit is -1 where the edge is
@@ -81,7 +83,7 @@ func newWorkshop(t *testing.T) *workshop {
 func (w *workshop) make(ctx context.Context) (engine.Result, error) {
 	return engine.Make(ctx, w.plan, w.layout, engine.Maker{
 		Source: w.source, Compile: w.compile, Inspect: w.inspect, Archive: w.archive, Describe: w.describe,
-		Checksums: w.checksums, Images: w.image, Compiles: w.compiles, Memory: w.memory, Free: w.free, Host: w.host, Progress: w.progress,
+		Checksums: w.checksums, Images: w.image, Compiles: w.compiles, Memory: w.memory, Free: w.free, Space: w.space, Host: w.host, Progress: w.progress,
 	})
 }
 
@@ -172,7 +174,10 @@ func (w *workshop) compile(ctx context.Context, _ engine.Source, u plan.Unit, ou
 	if err := os.MkdirAll(filepath.Dir(out), 0o755); err != nil {
 		return err
 	}
-	return os.WriteFile(out, []byte("a program for "+u.Target.String()), 0o755)
+	if err := os.WriteFile(out, []byte("a program for "+u.Target.String()), 0o755); err != nil || w.size == 0 {
+		return err
+	}
+	return os.Truncate(out, w.size)
 }
 
 func (w *workshop) inspect(executable string, _ plan.Plan) (engine.Origin, error) {

@@ -1,10 +1,12 @@
 package github
 
 import (
+	"cmp"
 	"context"
 	"crypto/sha256"
 	"errors"
 	"fmt"
+	"hash"
 	"io"
 	"net/http"
 	"net/url"
@@ -248,20 +250,23 @@ func renamedByGitHub(want, got string) error {
 		"GitHub does not keep the name %q: it made %q of it", want, line(got))
 }
 
-// upload sends the bytes of a file, after checking that they are the ones that were
-// made, and returns what GitHub stored.
+// upload sends the bytes of a file and returns what GitHub stored. Where they are not the
+// ones that were made, it never sends the last of them.
 func (c *Client) upload(ctx context.Context, page Page, file release.File, name string) (*asset, error) {
 	to, err := c.uploadURL(ctx, page)
 	if err != nil {
 		return nil, err
 	}
-	content, err := open(file)
+	content, err := os.Open(file.Path)
 	if err != nil {
-		return nil, &release.Problem{Err: err, Tip: "delete dist/ and run again"}
+		return nil, &release.Problem{Err: err, Tip: madeAgain}
 	}
 	defer func() { _ = content.Close() }()
+	if info, err := content.Stat(); err != nil || info.Size() != file.Size {
+		return nil, cmp.Or(err, changed(file))
+	}
 	body := func() (io.ReadCloser, error) {
-		return io.NopCloser(io.NewSectionReader(content, 0, file.Size)), nil
+		return io.NopCloser(&unchanged{file: file, content: io.NewSectionReader(content, 0, file.Size), hash: sha256.New()}), nil
 	}
 	first, _ := body()
 	req, err := c.api.NewUploadRequest(to+"?name="+url.QueryEscape(name), first, file.Size, octetStream)
@@ -283,23 +288,32 @@ func (c *Client) upload(ctx context.Context, page Page, file release.File, name 
 	return &a, c.identify(ctx, &a)
 }
 
-// open opens a file and checks that it holds what it held when it was made.
-func open(file release.File) (*os.File, error) {
-	f, err := os.Open(file.Path)
-	if err != nil {
-		return nil, err
+// madeAgain is what helps when a file is not there any more.
+const madeAgain = "delete dist/ and run again"
+
+func changed(file release.File) error {
+	return &release.Problem{Err: fmt.Errorf("reading %q: it changed since it was made", file.Path), Tip: madeAgain}
+}
+
+// unchanged reads a file, and fails instead of giving the last bytes of one that does
+// not hold what it held when it was made: so that it is read once, and what changed never
+// arrives as a whole.
+type unchanged struct {
+	file    release.File
+	content io.Reader
+	hash    hash.Hash
+	read    int64
+}
+
+// Read implements io.Reader.
+func (u *unchanged) Read(p []byte) (int, error) {
+	n, err := u.content.Read(p)
+	_, _ = u.hash.Write(p[:n])
+	u.read += int64(n)
+	if u.read == u.file.Size && release.Sum(u.hash) != u.file.Digest || u.read < u.file.Size && err == io.EOF {
+		return 0, changed(u.file)
 	}
-	hash := sha256.New()
-	n, err := io.Copy(hash, f)
-	if err == nil && (n != file.Size || release.Sum(hash) != file.Digest) {
-		err = fmt.Errorf("reading %q: it changed since it was made: %d bytes of digest %s, want %d of %s",
-			file.Path, n, release.Sum(hash), file.Size, file.Digest)
-	}
-	if err != nil {
-		_ = f.Close()
-		return nil, err
-	}
-	return f, nil
+	return n, err
 }
 
 // uploadURL is where the assets of a release go. GitHub says it as a template whose

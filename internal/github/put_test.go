@@ -300,7 +300,40 @@ func TestPutRejects(t *testing.T) {
 			_, err := s.put(t.Context(), s.client, page, file)
 			problem(t, err, 0, "it changed since it was made", "delete dist/")
 		}
-		s.wantCalls(uploads, 0)
+		large := s.file("b.zip", strings.Repeat("new", 1<<20))
+		for _, change := range []func(f *os.File) error{
+			func(f *os.File) error { _, err := f.WriteAt([]byte("x"), 1<<20); return err }, // which the server has seen
+			func(f *os.File) error { return f.Truncate(1 << 20) },
+		} {
+			f, err := os.OpenFile(large.Path, os.O_WRONLY, 0)
+			if err := errors.Join(err, change(f), f.Close()); err != nil {
+				t.Fatal(err)
+			}
+			_, err = s.put(t.Context(), s.client, page, large)
+			problem(t, err, 0, "it changed since it was made", "delete dist/")
+		}
+		held, err := s.client.Assets(t.Context(), page)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, h := range held {
+			if h.Digest != "" {
+				t.Errorf("it was stored: %+v", h)
+			}
+		}
+	})
+	t.Run("a file that changes while it is sent", func(t *testing.T) {
+		s := start(t, nil)
+		page := s.draft("v1.0.0")
+		file := s.file("a.zip", strings.Repeat("new", 16<<20)) // more than lies in buffers on the way
+		s.fault(1, uploads, func(w http.ResponseWriter, r *http.Request, next http.Handler) {
+			if err := os.Truncate(file.Path, 1<<20); err != nil {
+				t.Error(err)
+			}
+			next.ServeHTTP(w, r)
+		})
+		_, err := s.put(t.Context(), s.client, page, file)
+		problem(t, err, 0, "it changed since it was made", "delete dist/")
 	})
 	t.Run("a file that is gone", func(t *testing.T) {
 		s := start(t, nil)

@@ -1,13 +1,15 @@
 // Package rehearsal is the world that the binary carries for trying a release out: a
-// GitHub (hub), an OCI registry (registry) and a Sigstore (sigstore), on loopback and
-// in memory. They speak the real protocols, so that everything above is the code of a
-// release with other addresses.
+// GitHub (hub), an OCI registry (registry) and a Sigstore (sigstore), on loopback. They
+// speak the real protocols, so that everything above is the code of a release with other
+// addresses. Files and images lie in a temporary directory, everything else in memory.
 package rehearsal
 
 import (
 	"cmp"
 	"errors"
 	"fmt"
+	"os"
+	"path/filepath"
 	"regexp"
 	"strconv"
 	"strings"
@@ -25,6 +27,7 @@ type Stage struct {
 	Hub      *hub.Server
 	Registry *registry.Server
 	Sigstore *sigstore.Stack
+	store    string // directory for files and images
 }
 
 // The files that a Stage's Sigstore writes: what verifies its bundles, and where its
@@ -55,6 +58,13 @@ func Start(p plan.Plan, refs []version.Ref, commits []history.Commit) (_ *Stage,
 			err = errors.Join(fmt.Errorf("starting the rehearsal: %w", err), s.Close())
 		}
 	}()
+	if s.store, err = os.MkdirTemp("", "pgo-release-rehearsal-"); err != nil {
+		return nil, err
+	}
+	images, assets := filepath.Join(s.store, "images"), filepath.Join(s.store, "assets")
+	if err := os.Mkdir(assets, 0o700); err != nil {
+		return nil, err
+	}
 	tags := map[string]string{p.Tag: p.Commit}
 	for _, r := range refs {
 		if r.Tag != p.Tag {
@@ -63,11 +73,11 @@ func Start(p plan.Plan, refs []version.Ref, commits []history.Commit) (_ *Stage,
 	}
 	if s.Hub, err = hub.Start(hub.Repo{
 		Repository: p.Repository, ID: 1, OwnerID: 1, DefaultBranch: "main",
-		Tags: tags, PullRequests: pullRequests(p.Repository, commits), History: commits,
+		Store: assets, Tags: tags, PullRequests: pullRequests(p.Repository, commits), History: commits,
 	}); err != nil {
 		return nil, err
 	}
-	if s.Registry, err = registry.StartGHCR(s.Hub.Token()); err != nil {
+	if s.Registry, err = registry.StartGHCR(s.Hub.Token(), images); err != nil {
 		return nil, err
 	}
 	for _, i := range p.Images { // that new packages are private is nothing to rehearse
@@ -91,6 +101,9 @@ func (s *Stage) Close() error {
 	}
 	if s.Sigstore != nil {
 		errs = append(errs, s.Sigstore.Close())
+	}
+	if s.store != "" {
+		errs = append(errs, os.RemoveAll(s.store))
 	}
 	return errors.Join(errs...)
 }

@@ -8,6 +8,7 @@ import (
 	"net"
 	"net/http"
 	"net/url"
+	"os"
 	"reflect"
 	"strings"
 	"testing"
@@ -187,6 +188,8 @@ func TestGetenv(t *testing.T) {
 
 // A stage can be closed again, and nothing of it listens afterwards.
 func TestClose(t *testing.T) {
+	temporary := t.TempDir()
+	t.Setenv("TMPDIR", temporary)
 	stage, err := rehearsal.Start(planned(), nil, nil)
 	if err != nil {
 		t.Fatal(err)
@@ -205,6 +208,9 @@ func TestClose(t *testing.T) {
 		}
 		addresses = append(addresses, response.Request.URL.Host)
 	}
+	if during, err := os.ReadDir(temporary); err != nil || len(during) != 1 {
+		t.Errorf("%d directories for files and images, %v", len(during), err)
+	}
 	for range 2 {
 		if err := stage.Close(); err != nil {
 			t.Error(err)
@@ -216,12 +222,17 @@ func TestClose(t *testing.T) {
 			_ = c.Close()
 		}
 	}
+	if left, err := os.ReadDir(temporary); err != nil || len(left) > 0 {
+		t.Errorf("left %v, %v", left, err)
+	}
 	if err := new(rehearsal.Stage).Close(); err != nil {
 		t.Errorf("closing a stage that never was: %v", err)
 	}
 }
 
 func TestStartRefuses(t *testing.T) {
+	temporary := t.TempDir()
+	t.Setenv("TMPDIR", temporary)
 	p := planned()
 	p.Repository.Owner = "../octo"
 	stage, err := rehearsal.Start(p, nil, nil)
@@ -230,5 +241,8 @@ func TestStartRefuses(t *testing.T) {
 	}
 	if stage != nil {
 		t.Errorf("a stage with an error: %+v", stage)
+	}
+	if left, err := os.ReadDir(temporary); err != nil || len(left) > 0 {
+		t.Errorf("left %v, %v", left, err)
 	}
 }

@@ -1,10 +1,7 @@
 package hub
 
 import (
-	"bytes"
 	"crypto/rand"
-	"crypto/sha256"
-	"io"
 	"net/http"
 	"regexp"
 	"slices"
@@ -37,7 +34,7 @@ type asset struct {
 	contentType string
 	state       string
 	size        int64
-	content     []byte
+	content     content
 	digest      release.Digest // empty while the state is starter
 	object      string         // its name in the store
 	createdAt   time.Time
@@ -99,19 +96,17 @@ func (s *Server) uploadAsset(r *http.Request) reply {
 	if begun == nil {
 		return out
 	}
-	var content bytes.Buffer
-	if _, err := io.CopyN(&content, r.Body, r.ContentLength); err != nil {
+	kept, digest, err := s.keep(begun.id, r.Body, r.ContentLength)
+	if err != nil {
 		return failure(http.StatusBadRequest, "Bad Content-Length: ")
 	}
-	hash := sha256.New()
-	hash.Write(content.Bytes())
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	p := s.releases[begun.release]
 	if s.assets[begun.id] == nil || p == nil {
 		return notFound()
 	}
-	begun.state, begun.content, begun.digest = stateUploaded, content.Bytes(), release.Sum(hash)
+	begun.state, begun.content, begun.digest = stateUploaded, kept, digest
 	begun.updatedAt = time.Now().UTC()
 	return created(s.assetJSON(p, begun))
 }

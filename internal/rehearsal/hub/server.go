@@ -49,6 +49,7 @@ type Repo struct {
 	Commits       map[string]bool       // the commits that exist, so that a tag can be made there; nil: any
 	History       []history.Commit      // for comparisons: the newest first, children before parents
 	PullRequests  []history.PullRequest // one without MergedAt is open
+	Store         string                // directory for the bytes of assets, which stay there; empty: memory
 	Brought       map[string][]int      // commit → numbers of pull requests that brought it, besides those whose MergeCommit it is
 }
 

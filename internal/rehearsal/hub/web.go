@@ -1,7 +1,6 @@
 package hub
 
 import (
-	"bytes"
 	"fmt"
 	"net/http"
 	"strings"
@@ -67,20 +66,26 @@ func (s *Server) objectRoutes() http.Handler {
 			http.Error(w, "Only one auth mechanism allowed", http.StatusBadRequest)
 			return
 		}
-		var content []byte
+		var found *content
 		s.mu.Lock()
 		for _, a := range s.assets {
 			if a.object == r.PathValue("object") && a.state == stateUploaded {
-				content = a.content
+				found = &a.content
 			}
 		}
 		s.mu.Unlock()
-		if content == nil {
+		if found == nil {
 			http.NotFound(w, r)
 			return
 		}
+		file, err := found.open()
+		if err != nil {
+			http.Error(w, err.Error(), http.StatusInternalServerError)
+			return
+		}
+		defer file.Close() //nolint:errcheck // only read
 		w.Header().Set("Content-Type", "application/octet-stream")
-		http.ServeContent(w, r, "", time.Time{}, bytes.NewReader(content))
+		http.ServeContent(w, r, "", time.Time{}, file)
 	})
 	return mux
 }

@@ -1,5 +1,5 @@
 // Package registry is the OCI registry that the binary carries on loopback: olareg
-// in memory, behind the address of any registry that a plan names. It is the only
+// behind the address of any registry that a plan names. It is the only
 // room that imports olareg.
 package registry
 
@@ -42,19 +42,24 @@ type Server struct {
 }
 
 // Start brings a registry up; Close ends it.
-func Start() (*Server, error) { return start(true, nil) }
+func Start() (*Server, error) { return start(true, nil, "") }
 
 // StartWithoutReferrers brings up a registry that has no referrers API, as ghcr.io has
 // none: clients keep the list of what refers to an image under a tag.
-func StartWithoutReferrers() (*Server, error) { return start(false, nil) }
+func StartWithoutReferrers() (*Server, error) { return start(false, nil, "") }
 
-func start(referrers bool, rules *access) (*Server, error) {
+// start brings a registry up that keeps what it has in a directory, or in memory.
+func start(referrers bool, rules *access, dir string) (*Server, error) {
 	listener, err := (&net.ListenConfig{}).Listen(context.Background(), "tcp", "127.0.0.1:0")
 	if err != nil {
 		return nil, fmt.Errorf("starting the registry: %w", err)
 	}
+	storage := config.ConfigStorage{StoreType: config.StoreMem, GC: config.ConfigGC{Frequency: -1}}
+	if dir != "" {
+		storage.StoreType, storage.RootDir = config.StoreDir, dir
+	}
 	store := olareg.New(config.Config{
-		Storage: config.ConfigStorage{StoreType: config.StoreMem, GC: config.ConfigGC{Frequency: -1}},
+		Storage: storage,
 		API:     config.ConfigAPI{Referrer: config.ConfigAPIReferrer{Enabled: &referrers}},
 	})
 	s := &Server{address: listener.Addr().String(), store: store, access: rules, partial: map[string]int64{}}

@@ -1,0 +1,30 @@
+package machine
+
+import (
+	"os"
+	"path/filepath"
+	"syscall"
+	"testing"
+)
+
+// What is free is part of what there is.
+func TestFreeDisk(t *testing.T) {
+	dir := t.TempDir()
+	var s syscall.Statfs_t
+	if err := syscall.Statfs(dir, &s); err != nil {
+		t.Fatal(err)
+	}
+	free, ok := FreeDisk(dir)
+	if all := int64(s.Blocks) * s.Bsize; !ok || free <= 0 || free > all {
+		t.Errorf("%d bytes of %d are free, %t", free, all, ok)
+	}
+	if _, ok := FreeDisk(filepath.Join(dir, "absent")); ok {
+		t.Error("it is known of a directory that is not there")
+	}
+	if err := os.WriteFile(filepath.Join(dir, "file"), nil, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	if _, ok := FreeDisk(filepath.Join(dir, "file")); !ok {
+		t.Error("it is not known of a file")
+	}
+}
