@@ -100,6 +100,7 @@ func (s *session) rehearse(ctx context.Context) (_ dist.Report, err error) {
 func (s *session) onStage(stage *rehearsal.Stage) (outside, error) {
 	client, err := github.New(github.Options{
 		Repository: s.plan.Repository, Token: stage.Hub.Token(), APIURL: stage.Hub.URL(), UploadURL: stage.Hub.UploadURL(),
+		Unlimited: true,
 	})
 	if err != nil {
 		return outside{}, err

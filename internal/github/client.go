@@ -45,6 +45,9 @@ type Options struct {
 	// Notice is told, once in the life of a client, when GraphQL cannot be used and what
 	// reading one by one costs instead. nil: nobody is.
 	Notice func(text string)
+	// Unlimited says that who answers refuses nothing for coming too often, as the GitHub
+	// of a rehearsal: requests are not spread.
+	Unlimited bool
 	// Waiting is told why nothing happens for a while. nil: nobody is.
 	Waiting func(text string)
 	Now     func() time.Time // nil: time.Now
@@ -110,12 +113,16 @@ func New(o Options) (*Client, error) {
 	if next == nil {
 		next = http.DefaultTransport
 	}
+	limits := &pace{}
+	if o.Unlimited {
+		limits = nil
+	}
 	c.api = gh.NewClient(&http.Client{
 		CheckRedirect: follow,
 		Transport: &transport{
 			next: next, token: o.Token, wait: c.wait, patience: patience, rate: slowest,
 			trusted: []string{origin(api), origin(uploads)},
-			now:     o.Now, waiting: o.Waiting, pace: &pace{},
+			now:     o.Now, waiting: o.Waiting, pace: limits,
 		},
 	})
 	c.api.BaseURL, c.api.UploadURL, c.api.UserAgent = api, uploads, "pgo-release"

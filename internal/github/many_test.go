@@ -65,3 +65,25 @@ func TestManyAssets(t *testing.T) {
 		t.Errorf("told %q", told)
 	}
 }
+
+// TestUnlimited: where nobody is refused, nobody waits.
+func TestUnlimited(t *testing.T) {
+	s := start(t, nil)
+	client, err := github.New(github.Options{
+		Repository: plan.Repository{Owner: "octo", Name: "hello"}, Token: s.hub.Token(), APIURL: s.hub.URL(), UploadURL: s.hub.UploadURL(),
+		Transport: s.transport(), Unlimited: true,
+		Wait: func(context.Context, time.Duration) error { return fmt.Errorf("it waits") },
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	page, err := client.Open(t.Context(), github.Draft{Tag: "v1.0.0", Commit: first})
+	if err != nil {
+		t.Fatal(err)
+	}
+	for i := range 100 {
+		if _, err := client.Put(t.Context(), page, s.file(fmt.Sprintf("file_%03d", i), "x"), nil, true); err != nil {
+			t.Fatal(err)
+		}
+	}
+}

@@ -71,6 +71,9 @@ func (p *pace) take(t turn, now time.Time) (wait time.Duration, news bool) {
 
 // inTurn waits until a request may be sent.
 func (t *transport) inTurn(req *http.Request) error {
+	if t.pace == nil {
+		return nil
+	}
 	wait, news := t.pace.take(turnOf(req), t.now())
 	if wait <= 0 {
 		return nil

@@ -46,7 +46,7 @@ type transport struct {
 	wait     func(context.Context, time.Duration) error
 	now      func() time.Time
 	waiting  func(text string) // may be nil
-	pace     *pace
+	pace     *pace             // nil: there are no limits
 	patience time.Duration
 	rate     int64 // bytes per second
 }
