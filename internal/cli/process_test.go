@@ -50,7 +50,12 @@ type process struct {
 func (j *job) begin(t *testing.T, path string, line func(p *process, text string), args ...string) *process {
 	t.Helper()
 	p := &process{cmd: exec.CommandContext(t.Context(), path, append(args, "-C", j.dir)...), done: make(chan struct{})}
-	p.cmd.Env = os.Environ()
+	temporary, err := os.MkdirTemp("", "pgo-release-process-") // one that is killed leaves its clone
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = os.RemoveAll(temporary) })
+	p.cmd.Env = append(os.Environ(), "TMPDIR="+temporary)
 	for name, value := range j.env {
 		p.cmd.Env = append(p.cmd.Env, name+"="+value)
 	}
