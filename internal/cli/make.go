@@ -61,8 +61,17 @@ func (s *session) maker() (engine.Maker, error) {
 				vendor = filepath.Join(checkout.Module, "vendor")
 			}
 			describer = sbom.New(sbom.Places{ModuleCache: s.toolchain.ModuleCache, Vendor: vendor, Memory: s.cache("licences")})
-			go describer.Prepare(ctx, filepath.Join(checkout.Module, "go.mod")) // to be ready when the first compile is
-			return engine.Source{Root: checkout.Root, Module: checkout.Module, Remove: checkout.Remove}, nil
+			ctx, stop := context.WithCancel(ctx)
+			prepared := make(chan struct{})
+			go func() { // to be ready when the first compile is
+				defer close(prepared)
+				describer.Prepare(ctx, filepath.Join(checkout.Module, "go.mod"))
+			}()
+			return engine.Source{Root: checkout.Root, Module: checkout.Module, Remove: func() error {
+				stop()
+				<-prepared
+				return checkout.Remove()
+			}}, nil
 		},
 		Compile: s.compile(budget),
 		Inspect: inspect,

@@ -175,6 +175,7 @@ func (m making) compile(ctx context.Context, n, i int) error {
 		return err
 	}
 	state.started = time.Now()
+	m.space.compiling(i)
 	m.event(i, task.Started, func(e *task.Event) { e.Number = len(m.plan.Units) })
 	m.stage(i, "compiling")
 	state.executable = filepath.Join(m.layout.Binaries, u.Build+"_"+u.Target.Suffix(), u.Binary)
@@ -234,6 +235,7 @@ func (m making) pack(ctx context.Context, i int) error {
 func (m making) packed(ctx context.Context, i int, u plan.Unit, executable string) (release.Unit, error) {
 	out := release.Unit{Build: u.Build, Target: u.Target}
 	m.stage(i, "packing")
+	m.space.packs(i)
 	entries := []Entry{{Name: u.Binary, Path: executable, Executable: true}}
 	for _, name := range m.plan.Files {
 		entries = append(entries, Entry{Name: path.Base(name), Path: filepath.Join(m.source.Root, filepath.FromSlash(name))})
@@ -243,7 +245,6 @@ func (m making) packed(ctx context.Context, i int, u plan.Unit, executable strin
 		return release.Unit{}, err
 	}
 	out.Archive, out.Binary = archive, contents[0] // as it was read when it was packed
-	m.space.done(i)
 	m.stage(i, "describing")
 	if out.SBOM, err = m.Describe(ctx, out.Binary, out.Archive, filepath.Join(m.layout.Root, u.SBOM)); err != nil {
 		return release.Unit{}, err

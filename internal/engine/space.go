@@ -17,19 +17,27 @@ const leastArchive = 0.2
 
 // space compares what is free on the disk of the output directory with what is to come,
 // so that a run ends when it is known that it cannot end well, rather than when the disk
-// is full. What is to come is guessed low: as the smallest executable of the same build, or
-// of any.
+// is full. What is to come is guessed low: an executable as half of the smallest of the same
+// build, or as leastProgram; and of what is being written, nothing.
 type space struct {
 	units []plan.Unit
 	free  func() (bytes int64, known bool) // nil: never known
 
-	mu     sync.Mutex
-	size   map[int]int64 // of the executables that are there, by unit
-	packed map[int]bool
+	mu      sync.Mutex
+	begun   map[int]bool  // units that are or were compiled
+	size    map[int]int64 // of the executables that are there, by unit
+	packing map[int]bool  // units that are or were packed
 }
 
 func newSpace(units []plan.Unit, free func() (int64, bool)) *space {
-	return &space{units: units, free: free, size: map[int]int64{}, packed: map[int]bool{}}
+	return &space{units: units, free: free, begun: map[int]bool{}, size: map[int]int64{}, packing: map[int]bool{}}
+}
+
+// compiling notes that unit i begins.
+func (s *space) compiling(i int) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.begun[i] = true
 }
 
 // compiled notes the executable of unit i, and fails when what is left is too little.
@@ -44,11 +52,11 @@ func (s *space) compiled(i int, executable string) error {
 	return s.check()
 }
 
-// done notes that unit i is packed.
-func (s *space) done(i int) {
+// packs notes that unit i begins to be packed.
+func (s *space) packs(i int) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	s.packed[i] = true
+	s.packing[i] = true
 }
 
 // check fails when what is free is certainly too little.
@@ -70,27 +78,25 @@ func (s *space) check() error {
 func (s *space) need() int64 {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	smallest := map[string]int64{} // by build; "" is any
+	smallest := map[string]int64{} // by build
 	for i, size := range s.size {
-		for _, build := range []string{s.units[i].Build, ""} {
-			if least, known := smallest[build]; !known || size < least {
-				smallest[build] = size
-			}
+		build := s.units[i].Build
+		if least, known := smallest[build]; !known || size < least {
+			smallest[build] = size
 		}
 	}
 	var need int64
 	for i, u := range s.units {
 		size, there := s.size[i]
-		if !there {
-			var known bool
-			if size, known = smallest[u.Build]; !known {
-				if size, known = smallest[""]; !known {
-					size = leastProgram
-				}
-			}
+		if least, known := smallest[u.Build]; !there && known {
+			size = least / 2
+		} else if !there {
+			size = leastProgram
+		}
+		if !s.begun[i] {
 			need += size
 		}
-		if !s.packed[i] {
+		if !s.packing[i] {
 			need += int64(float64(size) * leastArchive)
 		}
 	}

@@ -25,10 +25,10 @@ func TestMakeSpace(t *testing.T) {
 		{"none", []int64{0}, false, mega, 0, "takes 3 MB at least, and 0 MB are free"},
 		{"not known", []int64{0}, true, mega, 3, ""},
 		{"enough", []int64{4 * mega, 3 * mega}, false, mega, 3, ""},
-		// 2 executables of 10 MB and 3 archives of at least 2 MB.
-		{"too large", []int64{20 * mega}, false, 10 * mega, 1, "takes 26 MB at least, and 20 MB are free"},
-		{"just enough", []int64{26 * mega}, false, 10 * mega, 3, ""},
-		{"somebody else writes", []int64{100 * mega, 100 * mega, 10 * mega}, false, 10 * mega, 2, "MB at least, and 10 MB are free"},
+		// Two executables of at least 5 MB with archives of 1 MB, and an archive of 2 MB.
+		{"too large", []int64{13 * mega}, false, 10 * mega, 1, "takes 14 MB at least, and 13 MB are free"},
+		{"just enough", []int64{14 * mega}, false, 10 * mega, 3, ""},
+		{"somebody else writes", []int64{100 * mega, 100 * mega, 5 * mega}, false, 10 * mega, 2, "MB at least, and 5 MB are free"},
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			w := newWorkshop(t)
@@ -53,5 +53,21 @@ func TestMakeSpace(t *testing.T) {
 				t.Errorf("left %q, %v", left, err)
 			}
 		})
+	}
+}
+
+// A build that nobody has seen is not as large as another one.
+func TestMakeSpaceOfBuilds(t *testing.T) {
+	const mega = 1 << 20
+	w := newWorkshop(t)
+	w.size = 100 * mega
+	w.plan.Units[1].Build, w.plan.Units[2].Build = "small", "tiny"
+	// Two executables and archives of the smallest programs, and the archive of the large one.
+	w.space = func() (int64, bool) { return 23 * mega, true }
+	if _, err := w.make(context.Background()); err != nil && strings.Contains(err.Error(), "hello for") {
+		t.Errorf("error %v", err)
+	}
+	if got := len(w.called(compile)); got < 2 {
+		t.Errorf("%d compiles", got)
 	}
 }

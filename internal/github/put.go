@@ -1,7 +1,6 @@
 package github
 
 import (
-	"cmp"
 	"context"
 	"crypto/sha256"
 	"errors"
@@ -251,7 +250,8 @@ func renamedByGitHub(want, got string) error {
 }
 
 // upload sends the bytes of a file and returns what GitHub stored. Where they are not the
-// ones that were made, it never sends the last of them.
+// ones that were made, it never sends the last of them; what GitHub then has begun to store
+// holds nothing, and the next Put takes it away.
 func (c *Client) upload(ctx context.Context, page Page, file release.File, name string) (*asset, error) {
 	to, err := c.uploadURL(ctx, page)
 	if err != nil {
@@ -263,7 +263,7 @@ func (c *Client) upload(ctx context.Context, page Page, file release.File, name 
 	}
 	defer func() { _ = content.Close() }()
 	if info, err := content.Stat(); err != nil || info.Size() != file.Size {
-		return nil, cmp.Or(err, changed(file))
+		return nil, changed(file)
 	}
 	body := func() (io.ReadCloser, error) {
 		return io.NopCloser(&unchanged{file: file, content: io.NewSectionReader(content, 0, file.Size), hash: sha256.New()}), nil

@@ -15,7 +15,7 @@ func TestFreeDisk(t *testing.T) {
 		t.Fatal(err)
 	}
 	free, ok := FreeDisk(dir)
-	if all := int64(s.Blocks) * s.Bsize; !ok || free <= 0 || free > all {
+	if all := int64(s.Blocks) * s.Bsize; ok != (all > 0) || free < 0 || free > all {
 		t.Errorf("%d bytes of %d are free, %t", free, all, ok)
 	}
 	if _, ok := FreeDisk(filepath.Join(dir, "absent")); ok {
@@ -24,7 +24,10 @@ func TestFreeDisk(t *testing.T) {
 	if err := os.WriteFile(filepath.Join(dir, "file"), nil, 0o600); err != nil {
 		t.Fatal(err)
 	}
-	if _, ok := FreeDisk(filepath.Join(dir, "file")); !ok {
-		t.Error("it is not known of a file")
+	if _, known := FreeDisk(filepath.Join(dir, "file")); known != ok {
+		t.Error("a file is not where its directory is")
+	}
+	if _, ok := FreeDisk("/proc"); ok { // which has no blocks
+		t.Error("it is known of what is no disk")
 	}
 }

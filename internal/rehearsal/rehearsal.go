@@ -11,6 +11,7 @@ import (
 	"os"
 	"path/filepath"
 	"regexp"
+	"slices"
 	"strconv"
 	"strings"
 
@@ -77,6 +78,9 @@ func Start(p plan.Plan, refs []version.Ref, commits []history.Commit) (_ *Stage,
 	}); err != nil {
 		return nil, err
 	}
+	if slices.ContainsFunc(p.Images, reserved) {
+		images = ""
+	}
 	if s.Registry, err = registry.StartGHCR(s.Hub.Token(), images); err != nil {
 		return nil, err
 	}
@@ -88,6 +92,14 @@ func Start(p plan.Plan, refs []version.Ref, commits []history.Commit) (_ *Stage,
 		return nil, err
 	}
 	return s, nil
+}
+
+// reserved tells whether an image's name has a part that is a file of every layout: a
+// registry of directories cannot have it.
+func reserved(i plan.ImagePlan) bool {
+	return slices.ContainsFunc(strings.Split(i.Repository, "/"), func(part string) bool {
+		return part == "blobs" || part == "index.json" || part == "oci-layout"
+	})
 }
 
 // Close ends whatever runs. Closing again does nothing.

@@ -43,7 +43,7 @@ func newMatcher(memory string) *matcher {
 type matched struct {
 	Value      string `json:"value"`
 	Expression string `json:"expression,omitempty"`
-	Contents   string `json:"contents,omitempty"` // of licences that are not on SPDX's list
+	Contents   []byte `json:"contents,omitempty"` // of licences that are not on SPDX's list; may be no UTF-8
 }
 
 // match gives the licences that a text is of; it is one at least, if only one without
@@ -57,9 +57,9 @@ func (m *matcher) match(text []byte) ([]pkg.License, error) {
 		}
 		where := file.NewLocationReadCloser(file.NewLocation("LICENSE"), io.NopCloser(bytes.NewReader(text)))
 		for _, l := range pkg.NewLicensesFromReadCloserWithContext(scanner, where) {
-			one := matched{Value: l.Value, Expression: l.SPDXExpression, Contents: l.Contents}
+			one := matched{Value: l.Value, Expression: l.SPDXExpression, Contents: []byte(l.Contents)}
 			if one.Expression != "" { // SPDX wants the text of no licence that is on its list
-				one.Contents = ""
+				one.Contents = nil
 			}
 			found = append(found, one)
 		}
@@ -67,14 +67,14 @@ func (m *matcher) match(text []byte) ([]pkg.License, error) {
 	}
 	out := make([]pkg.License, len(found))
 	for i, f := range found {
-		out[i] = pkg.License{Value: f.Value, SPDXExpression: f.Expression, Contents: f.Contents, Type: license.Concluded, Locations: file.NewLocationSet()}
+		out[i] = pkg.License{Value: f.Value, SPDXExpression: f.Expression, Contents: string(f.Contents), Type: license.Concluded, Locations: file.NewLocationSet()}
 	}
 	return out, nil
 }
 
-// licenceTool is what tells licences apart, with the version of what syft uses for it: what
-// is remembered is that of the same two.
-const licenceTool = syftTool + " licensecheck-v0.3.1"
+// licenceTool is what tells licences apart, with the versions of what syft uses for it: what
+// is remembered is that of the same.
+const licenceTool = syftTool + " licensecheck-v0.3.1 go-spdx-v2.7.0"
 
 // file is where what is known of a text is remembered.
 func (m *matcher) file(text []byte) string {

@@ -6,7 +6,6 @@ import (
 	"os"
 	"path/filepath"
 	"reflect"
-	"strings"
 	"testing"
 
 	"github.com/anchore/syft/syft/license"
@@ -38,7 +37,7 @@ func mitText(t *testing.T) []byte {
 // What was read once is known from then on, and is the same.
 func TestRemembered(t *testing.T) {
 	memory := filepath.Join(t.TempDir(), "below", "licences")
-	for _, text := range [][]byte{mitText(t), []byte("Do what you like."), []byte("")} {
+	for _, text := range [][]byte{mitText(t), []byte("Do what you like."), []byte("By J\xf6rg: do it."), []byte("")} {
 		first, asked := counted(memory, nil)
 		want, err := first.match(text)
 		if err != nil || *asked != 1 || len(want) != 1 {
@@ -171,7 +170,8 @@ func TestVersionOfTools(t *testing.T) {
 	if want := "syft-" + versions["github.com/anchore/syft"]; syftTool != want {
 		t.Errorf("documents say %s, go.mod has %s", syftTool, want)
 	}
-	if want := "licensecheck-" + versions["github.com/google/licensecheck"]; !strings.HasSuffix(licenceTool, " "+want) {
+	want := syftTool + " licensecheck-" + versions["github.com/google/licensecheck"] + " go-spdx-" + versions["github.com/github/go-spdx/v2"]
+	if licenceTool != want {
 		t.Errorf("licences are remembered as of %s, go.mod has %s", licenceTool, want)
 	}
 }

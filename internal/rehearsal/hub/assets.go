@@ -2,6 +2,7 @@ package hub
 
 import (
 	"crypto/rand"
+	"errors"
 	"net/http"
 	"regexp"
 	"slices"
@@ -97,7 +98,10 @@ func (s *Server) uploadAsset(r *http.Request) reply {
 		return out
 	}
 	kept, digest, err := s.keep(begun.id, r.Body, r.ContentLength)
-	if err != nil {
+	switch {
+	case errors.Is(err, errStore):
+		return failure(http.StatusInsufficientStorage, err.Error())
+	case err != nil:
 		return failure(http.StatusBadRequest, "Bad Content-Length: ")
 	}
 	s.mu.Lock()

@@ -76,6 +76,9 @@ type Server struct {
 
 	attestations []attestation // oldest first
 
+	storing sync.RWMutex // held for reading while an asset is stored
+	closed  bool         // nothing is stored any more
+
 	watching    sync.Mutex // guards what follows; apart, because faults run handlers
 	fault       func(http.Handler) http.Handler
 	calls       []Call
@@ -192,5 +195,8 @@ func (s *Server) Close() error {
 		_ = at.listener.Close()
 	}
 	s.serving.Wait()
+	s.storing.Lock()
+	defer s.storing.Unlock()
+	s.closed = true
 	return first
 }

@@ -28,6 +28,7 @@ type Server struct {
 	serving sync.WaitGroup
 	handler http.Handler // what faults come before
 	access  *access      // nil: everybody may do everything
+	kept    bool         // what is pushed lies in a directory
 
 	requests sync.RWMutex // held for reading by each of them, so that the store outlives them
 	store    *olareg.Server
@@ -62,7 +63,7 @@ func start(referrers bool, rules *access, dir string) (*Server, error) {
 		Storage: storage,
 		API:     config.ConfigAPI{Referrer: config.ConfigAPIReferrer{Enabled: &referrers}},
 	})
-	s := &Server{address: listener.Addr().String(), store: store, access: rules, partial: map[string]int64{}}
+	s := &Server{address: listener.Addr().String(), store: store, access: rules, kept: dir != "", partial: map[string]int64{}}
 	s.handler = s.count(http.HandlerFunc(s.serve))
 	if rules != nil {
 		s.handler = limited(s.handler)
@@ -107,7 +108,11 @@ func (s *Server) Close() error {
 	defer s.requests.Unlock()
 	if !s.closed {
 		s.closed = true
-		err = errors.Join(err, s.store.Close())
+		// In a directory, it misses the indexes of repositories that were only asked about; and
+		// what it tidies there is the caller's to delete.
+		if closed := s.store.Close(); !s.kept {
+			err = errors.Join(err, closed)
+		}
 	}
 	return err
 }
