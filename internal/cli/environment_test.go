@@ -27,7 +27,7 @@ func dispatched(t *testing.T, environment string) *job {
 	j := checkout(t)
 	head := j.git(t, "rev-parse", "HEAD")
 	server, err1 := hub.Start(hub.Repo{Repository: plan.Repository{Owner: "octo", Name: "hello"}, Head: head})
-	images, err2 := registry.StartGHCR(server.Token(), "")
+	images, err2 := registry.StartGHCR(server.Token())
 	signers, err3 := sigstore.Start(sigstore.Workflow{
 		Repository: "octo/hello", RepositoryID: "1", OwnerID: "1", Visibility: "public", Ref: "refs/heads/main", SHA: head,
 		Name: "release", Path: ".github/workflows/release.yml", Event: "workflow_dispatch", RunID: "1", RunAttempt: "1", Environment: environment,

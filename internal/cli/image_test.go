@@ -38,7 +38,7 @@ func TestHidden(t *testing.T) {
 				t.Fatal(err)
 			}
 			t.Cleanup(func() { _ = server.Close() })
-			registry, err := stage.StartGHCR(server.Token(), "")
+			registry, err := stage.StartGHCR(server.Token())
 			if err != nil {
 				t.Fatal(err)
 			}

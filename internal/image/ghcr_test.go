@@ -25,7 +25,7 @@ const token = "ghs_of_the_job"
 func ghcr(t *testing.T) (*registry.Server, image.Access) {
 	t.Helper()
 	t.Setenv("DOCKER_CONFIG", t.TempDir())
-	server, err := registry.StartGHCR(token, "")
+	server, err := registry.StartGHCR(token)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -1,7 +1,7 @@
 // Package rehearsal is the world that the binary carries for trying a release out: a
 // GitHub (hub), an OCI registry (registry) and a Sigstore (sigstore), on loopback. They
 // speak the real protocols, so that everything above is the code of a release with other
-// addresses. Files and images lie in a temporary directory, everything else in memory.
+// addresses. The files of a release lie in a temporary directory, everything else in memory.
 package rehearsal
 
 import (
@@ -9,9 +9,7 @@ import (
 	"errors"
 	"fmt"
 	"os"
-	"path/filepath"
 	"regexp"
-	"slices"
 	"strconv"
 	"strings"
 
@@ -28,7 +26,7 @@ type Stage struct {
 	Hub      *hub.Server
 	Registry *registry.Server
 	Sigstore *sigstore.Stack
-	store    string // directory for files and images
+	store    string // directory for files
 }
 
 // The files that a Stage's Sigstore writes: what verifies its bundles, and where its
@@ -62,10 +60,6 @@ func Start(p plan.Plan, refs []version.Ref, commits []history.Commit) (_ *Stage,
 	if s.store, err = os.MkdirTemp("", "pgo-release-rehearsal-"); err != nil {
 		return nil, err
 	}
-	images, assets := filepath.Join(s.store, "images"), filepath.Join(s.store, "assets")
-	if err := os.Mkdir(assets, 0o700); err != nil {
-		return nil, err
-	}
 	tags := map[string]string{p.Tag: p.Commit}
 	for _, r := range refs {
 		if r.Tag != p.Tag {
@@ -74,14 +68,11 @@ func Start(p plan.Plan, refs []version.Ref, commits []history.Commit) (_ *Stage,
 	}
 	if s.Hub, err = hub.Start(hub.Repo{
 		Repository: p.Repository, ID: 1, OwnerID: 1, DefaultBranch: "main",
-		Store: assets, Tags: tags, PullRequests: pullRequests(p.Repository, commits), History: commits,
+		Store: s.store, Tags: tags, PullRequests: pullRequests(p.Repository, commits), History: commits,
 	}); err != nil {
 		return nil, err
 	}
-	if slices.ContainsFunc(p.Images, reserved) {
-		images = ""
-	}
-	if s.Registry, err = registry.StartGHCR(s.Hub.Token(), images); err != nil {
+	if s.Registry, err = registry.StartGHCR(s.Hub.Token()); err != nil {
 		return nil, err
 	}
 	for _, i := range p.Images { // that new packages are private is nothing to rehearse
@@ -92,14 +83,6 @@ func Start(p plan.Plan, refs []version.Ref, commits []history.Commit) (_ *Stage,
 		return nil, err
 	}
 	return s, nil
-}
-
-// reserved tells whether an image's name has a part that is a file of every layout: a
-// registry of directories cannot have it.
-func reserved(i plan.ImagePlan) bool {
-	return slices.ContainsFunc(strings.Split(i.Repository, "/"), func(part string) bool {
-		return part == "blobs" || part == "index.json" || part == "oci-layout"
-	})
 }
 
 // Close ends whatever runs. Closing again does nothing.

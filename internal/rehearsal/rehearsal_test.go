@@ -6,9 +6,7 @@ import (
 	"encoding/base64"
 	"encoding/hex"
 	"encoding/json"
-	"errors"
 	"fmt"
-	"io"
 	"net"
 	"net/http"
 	"net/url"
@@ -215,7 +213,7 @@ func TestClose(t *testing.T) {
 		addresses = append(addresses, response.Request.URL.Host)
 	}
 	if during, err := os.ReadDir(temporary); err != nil || len(during) != 1 {
-		t.Errorf("%d directories for files and images, %v", len(during), err)
+		t.Errorf("%d directories for files, %v", len(during), err)
 	}
 	for range 2 {
 		if err := stage.Close(); err != nil {
@@ -258,7 +256,7 @@ func TestStoreIsGone(t *testing.T) {
 	temporary := t.TempDir()
 	t.Setenv("TMPDIR", temporary)
 	stage := start(t, nil, nil)
-	made, err := filepath.Glob(filepath.Join(temporary, "*", "assets"))
+	made, err := filepath.Glob(filepath.Join(temporary, "*"))
 	if err != nil || len(made) != 1 || os.RemoveAll(made[0]) != nil {
 		t.Fatalf("%q, %v", made, err)
 	}
@@ -276,45 +274,4 @@ func TestStoreIsGone(t *testing.T) {
 	if _, err := c.Put(t.Context(), page, file, nil, true); err == nil || !strings.Contains(err.Error(), "keeping the bytes of an asset") {
 		t.Errorf("error %v", err)
 	}
-}
-
-// A registry that was only asked, and one of an image whose name no directory can have,
-// close like others.
-func TestImageNames(t *testing.T) {
-	for _, name := range []string{"octo/hello", "octo/blobs", "index.json/hello"} {
-		p := planned()
-		p.Images = []plan.ImagePlan{{Repository: "ghcr.io/" + name}}
-		stage, err := rehearsal.Start(p, nil, nil)
-		if err != nil {
-			t.Fatal(err)
-		}
-		token := ask(t, stage, "/token?service=x&scope=repository:"+name+":pull,push", "Basic "+base64.StdEncoding.EncodeToString([]byte("x:"+stage.Hub.Token())), http.StatusOK)
-		var grant struct{ Token string }
-		if err := json.Unmarshal([]byte(token), &grant); err != nil || grant.Token == "" {
-			t.Fatalf("%s, %v", token, err)
-		}
-		ask(t, stage, "/v2/"+name+"/manifests/latest", "Bearer "+grant.Token, http.StatusNotFound)
-		if err := stage.Close(); err != nil {
-			t.Errorf("%s: %v", name, err)
-		}
-	}
-}
-
-// ask sends a request to the stage's registry and gives what it says.
-func ask(t *testing.T, stage *rehearsal.Stage, path, authorization string, want int) string {
-	t.Helper()
-	req, err := http.NewRequestWithContext(t.Context(), http.MethodGet, "http://"+stage.Registry.Address()+path, nil)
-	if err != nil {
-		t.Fatal(err)
-	}
-	req.Header.Set("Authorization", authorization)
-	response, err := http.DefaultClient.Do(req)
-	if err != nil {
-		t.Fatal(err)
-	}
-	text, err := io.ReadAll(response.Body)
-	if err := errors.Join(err, response.Body.Close()); err != nil || response.StatusCode != want {
-		t.Errorf("%s: %s: %s, %v", path, response.Status, text, err)
-	}
-	return string(text)
 }

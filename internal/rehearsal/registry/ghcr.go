@@ -26,13 +26,12 @@ import (
 //   - No chunk of an upload may be larger than 4 MiB; a blob that is sent whole may.
 //   - Names are lower-case.
 //
-// An empty token is refused. What is pushed lies in dir, which has to be empty or missing,
-// and stays there; without dir it lies in memory.
-func StartGHCR(token, dir string) (*Server, error) {
+// An empty token is refused.
+func StartGHCR(token string) (*Server, error) {
 	if token == "" {
 		return nil, errors.New("starting the registry: the token is empty")
 	}
-	return start(false, &access{passwords: map[string]bool{token: true}, tokens: map[string]grant{}, public: map[string]bool{}}, dir)
+	return start(false, &access{passwords: map[string]bool{token: true}, tokens: map[string]grant{}, public: map[string]bool{}})
 }
 
 // Publish makes a package public, now or from its first push on: anybody may pull it.

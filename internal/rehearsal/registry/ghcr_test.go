@@ -16,7 +16,7 @@ const secret = "ghp_0123456789"
 
 func startGHCR(t *testing.T) *registry.Server {
 	t.Helper()
-	s, err := registry.StartGHCR(secret, "")
+	s, err := registry.StartGHCR(secret)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -164,7 +164,7 @@ func TestGHCRToken(t *testing.T) {
 			t.Errorf("%s: %d %s", scheme, got.status, got.text)
 		}
 	}
-	if server, err := registry.StartGHCR("", ""); err == nil {
+	if server, err := registry.StartGHCR(""); err == nil {
 		t.Error("a registry into which everybody may push", server.Close())
 	}
 }

@@ -1,5 +1,5 @@
 // Package registry is the OCI registry that the binary carries on loopback: olareg
-// behind the address of any registry that a plan names. It is the only
+// in memory, behind the address of any registry that a plan names. It is the only
 // room that imports olareg.
 package registry
 
@@ -28,7 +28,6 @@ type Server struct {
 	serving sync.WaitGroup
 	handler http.Handler // what faults come before
 	access  *access      // nil: everybody may do everything
-	kept    bool         // what is pushed lies in a directory
 
 	requests sync.RWMutex // held for reading by each of them, so that the store outlives them
 	store    *olareg.Server
@@ -43,27 +42,22 @@ type Server struct {
 }
 
 // Start brings a registry up; Close ends it.
-func Start() (*Server, error) { return start(true, nil, "") }
+func Start() (*Server, error) { return start(true, nil) }
 
 // StartWithoutReferrers brings up a registry that has no referrers API, as ghcr.io has
 // none: clients keep the list of what refers to an image under a tag.
-func StartWithoutReferrers() (*Server, error) { return start(false, nil, "") }
+func StartWithoutReferrers() (*Server, error) { return start(false, nil) }
 
-// start brings a registry up that keeps what it has in a directory, or in memory.
-func start(referrers bool, rules *access, dir string) (*Server, error) {
+func start(referrers bool, rules *access) (*Server, error) {
 	listener, err := (&net.ListenConfig{}).Listen(context.Background(), "tcp", "127.0.0.1:0")
 	if err != nil {
 		return nil, fmt.Errorf("starting the registry: %w", err)
 	}
-	storage := config.ConfigStorage{StoreType: config.StoreMem, GC: config.ConfigGC{Frequency: -1}}
-	if dir != "" {
-		storage.StoreType, storage.RootDir = config.StoreDir, dir
-	}
 	store := olareg.New(config.Config{
-		Storage: storage,
+		Storage: config.ConfigStorage{StoreType: config.StoreMem, GC: config.ConfigGC{Frequency: -1}},
 		API:     config.ConfigAPI{Referrer: config.ConfigAPIReferrer{Enabled: &referrers}},
 	})
-	s := &Server{address: listener.Addr().String(), store: store, access: rules, kept: dir != "", partial: map[string]int64{}}
+	s := &Server{address: listener.Addr().String(), store: store, access: rules, partial: map[string]int64{}}
 	s.handler = s.count(http.HandlerFunc(s.serve))
 	if rules != nil {
 		s.handler = limited(s.handler)
@@ -108,11 +102,7 @@ func (s *Server) Close() error {
 	defer s.requests.Unlock()
 	if !s.closed {
 		s.closed = true
-		// In a directory, it misses the indexes of repositories that were only asked about; and
-		// what it tidies there is the caller's to delete.
-		if closed := s.store.Close(); !s.kept {
-			err = errors.Join(err, closed)
-		}
+		err = errors.Join(err, s.store.Close())
 	}
 	return err
 }
